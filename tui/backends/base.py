@@ -1,0 +1,71 @@
+"""What a host can offer, one small protocol an ability; all of it blocking, thread-safe and with deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from tui.model.containers import Container, ContainerDetails, ContainerEvent
+from tui.model.hosts import EngineInfo, FileSystemSpace
+from tui.model.operations import Step
+from tui.model.processes import ProcessTable
+from tui.model.stats import StatsSample
+
+
+class Engine(Protocol):
+    """The engine itself. Every method raises an EngineError."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, as a person would write it after `--host`."""
+
+    def identify(self) -> EngineInfo:
+        """Product, version and API version; quick, no disk or container is looked at."""
+
+    def describe(self) -> EngineInfo:
+        """The same with data root, memory and processors."""
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+
+    def data_root_space(self, data_root: str) -> FileSystemSpace | None:
+        """Room behind the engine's data root; None where it is not on this machine."""
+
+
+class EventStream(Protocol):
+    """An open stream of container events."""
+
+    def __iter__(self) -> Iterator[ContainerEvent]:
+        """Blocks until the next event; ends when the stream was closed, raises EngineLost at its end."""
+
+    def close(self) -> None:
+        """Ends the iteration at once, from any thread."""
+
+
+class Containers(Protocol):
+    """The containers of a host. Every method raises an EngineError."""
+
+    def containers(self) -> tuple[Sequence[Container], float]:
+        """All containers, stopped ones too, and the engine's clock (epoch seconds) before it looked."""
+
+    def events(self, since: float) -> EventStream:
+        """What happens to containers from `since` (engine's clock) on, if it changes what is listed."""
+
+    def details(self, container_id: str) -> ContainerDetails:
+        """What the list does not tell of one container."""
+
+    def inspect(self, container_id: str) -> Mapping[str, Any]:
+        """Everything that the engine knows of one container, as it says it."""
+
+    def processes(self, container_id: str) -> ProcessTable:
+        """The processes of a container that has some."""
+
+    def perform(self, step: Step) -> None:
+        """Do one step. Returns when it is done."""
+
+
+class Statistics(Protocol):
+    """What containers use."""
+
+    def samples(self, containers: Sequence[Container]) -> Mapping[str, StatsSample]:
+        """Counters by container id; a container that is gone is left out. Raises an EngineError."""

@@ -1,0 +1,235 @@
+"""HTTP to the engine over its socket, without the docker SDK: what the start and the streams need.
+
+The SDK is right for everything that a person waits for once. It takes 260 ms to import, which would
+double the start, and its streams can't be ended from another thread on every transport.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+from typing import Any
+
+from tui.backends.deadline import QUESTION_SECONDS, Deadline
+from tui.backends.docker import refusals
+from tui.backends.docker.endpoint import Endpoint, unreachable
+from tui.model.errors import EngineLost, EngineNotFound, EnginePermission, EngineTimeout
+
+# A read of a body is at most this long, so that its deadline is looked at in between.
+_BLOCK_BYTES = 1 << 16
+
+
+class EngineHttp:
+    """GET requests to one endpoint. Thread-safe: each request has a connection of its own."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Args: endpoint to talk to; nothing is opened yet."""
+        self.endpoint = endpoint
+        self.prefix = ""
+
+    def get(self, path: str, seconds: float = QUESTION_SECONDS) -> tuple[bytes, http.client.HTTPMessage]:
+        """Body and headers of a successful answer.
+
+        Args:
+            path: with the query, without the version prefix.
+            seconds: for everything, from connecting to the last byte.
+
+        Raises:
+            EngineError: whatever went wrong, by its kind.
+        """
+        deadline = Deadline(seconds)
+        connection = self._send(path, deadline)
+        try:
+            with self._explained(deadline):
+                response = connection.getresponse()
+                body = self._read(connection, response, deadline)
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise refusals.from_status(response.status, refusals.message_in(body))
+        return body, response.headers
+
+    def get_json(self, path: str, seconds: float = QUESTION_SECONDS) -> Any:
+        """The answer as parsed JSON. Raises an EngineError."""
+        body, _ = self.get(path, seconds)
+        return refusals.parse_json(body)
+
+    def open_stream(self, path: str, seconds: float = QUESTION_SECONDS) -> EngineStream:
+        """Send a request whose answer goes on until it is closed; its head is read by the stream.
+
+        Args:
+            path: with the query, without the version prefix.
+            seconds: for connecting and sending; the stream itself has no deadline.
+        """
+        connection = self._send(path, Deadline(seconds))
+        assert connection.sock is not None
+        connection.sock.settimeout(None)
+        return EngineStream(connection, connection.sock)
+
+    def _send(self, path: str, deadline: Deadline) -> http.client.HTTPConnection:
+        connection = self._connection(deadline.seconds)
+        try:
+            with self._explained(deadline):
+                connection.request("GET", f"{self.prefix}{path}", headers={"Host": "docker"})
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connection(self, seconds: float) -> http.client.HTTPConnection:
+        endpoint = self.endpoint
+        if endpoint.socket_path is not None:
+            return _UnixConnection(endpoint.socket_path, seconds)
+        if endpoint.tls is None:
+            return http.client.HTTPConnection(endpoint.tcp_host, endpoint.tcp_port, timeout=seconds)
+        import ssl
+
+        with self._explained(Deadline(seconds)):
+            context = ssl.create_default_context(cafile=endpoint.tls.ca)
+            if not endpoint.tls.verify:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            if endpoint.tls.certificate:
+                context.load_cert_chain(endpoint.tls.certificate, endpoint.tls.key)
+        return http.client.HTTPSConnection(endpoint.tcp_host, endpoint.tcp_port, timeout=seconds, context=context)
+
+    @staticmethod
+    def _read(
+        connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: Deadline
+    ) -> bytes:
+        blocks = []
+        while True:
+            if deadline.passed:
+                raise TimeoutError
+            if connection.sock is not None:
+                connection.sock.settimeout(deadline.remaining())
+            block = response.read1(_BLOCK_BYTES)
+            if not block:
+                return b"".join(blocks)
+            blocks.append(block)
+
+    @contextlib.contextmanager
+    def _explained(self, deadline: Deadline) -> Any:
+        """Turn what sockets and HTTP raise into our own errors."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise timed_out(self.endpoint, deadline.seconds) from error
+        except (ConnectionResetError, BrokenPipeError, http.client.HTTPException) as error:
+            raise lost(self.endpoint) from error
+        except OSError as error:
+            raise _from_os_error(self.endpoint, error) from error
+
+
+class EngineStream:
+    """An answer that goes on; read by one thread, closed by any."""
+
+    def __init__(self, connection: http.client.HTTPConnection, connected: socket.socket) -> None:
+        """Args: a connection on which the request was sent, and its socket."""
+        self._connection = connection
+        # kept apart: http.client lets go of it as soon as the answer says "Connection: close"
+        self._socket = connected
+        self._closed = False
+
+    def lines(self) -> Any:
+        """Its lines, as they come.
+
+        Raises:
+            EngineLost: the engine ended it.
+            EngineRefused: it was answered with an error.
+        """
+        try:
+            response = self._connection.getresponse()
+            if response.status >= 400:
+                raise refusals.from_status(response.status, refusals.message_in(response.read()))
+            while line := response.readline():
+                yield line
+        except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
+            # a close from outside shows as any of these, depending on where the reader stood
+            if not self._closed:
+                raise _stream_ended() from error
+        if not self._closed:
+            raise _stream_ended()
+
+    def close(self) -> None:
+        """End it at once, from any thread: a reader in `recv` only hears the shutdown."""
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def release(self) -> None:
+        """Give the socket back, by the reader when it is done: its number must not be reused under it."""
+        self._connection.close()
+        self._socket.close()
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("docker", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        try:
+            self.sock.connect(self._path)
+        except BlockingIOError as error:
+            # the queue of a frozen engine is full: the kernel says EAGAIN at once instead of waiting
+            self.sock.close()
+            raise TimeoutError from error
+
+
+def timed_out(endpoint: Endpoint, seconds: float) -> EngineTimeout:
+    """The error for an engine that does not answer."""
+    return EngineTimeout(
+        "The engine does not answer",
+        f"{endpoint.url} took the request and said nothing for {seconds:.0f} s",
+        "Wait, or look at the engine: systemctl status docker",
+    )
+
+
+def lost(endpoint: Endpoint) -> EngineLost:
+    """The error for a connection that the engine closed."""
+    return EngineLost(
+        "The engine closed the connection",
+        f"{endpoint.url} went away in the middle of an answer",
+        "It may be restarting; envtui tries again by itself",
+    )
+
+
+def _stream_ended() -> EngineLost:
+    return EngineLost(
+        "The engine closed the connection",
+        "its event stream ended",
+        "It may be restarting; envtui tries again by itself",
+    )
+
+
+def _from_os_error(endpoint: Endpoint, error: OSError) -> Exception:
+    if endpoint.socket_path is None:
+        return unreachable(endpoint, error)
+    return socket_error(endpoint, error)
+
+
+def socket_error(endpoint: Endpoint, error: OSError) -> EngineNotFound | EnginePermission:
+    """The error for a unix socket that can't be connected to."""
+    path = endpoint.socket_path or endpoint.url
+    if isinstance(error, PermissionError):
+        return EnginePermission(
+            f"No permission on {path}",
+            "the engine's socket does not let this user in",
+            "Join its group (sudo usermod -aG docker $USER, then log in again), or run a rootless engine",
+        )
+    if isinstance(error, ConnectionRefusedError):
+        why = f"nothing listens on {path}: the engine is not running"
+    elif isinstance(error, FileNotFoundError):
+        why = f"{path} does not exist"
+    else:
+        why = f"{path}: {error.strerror or error}"
+    return EngineNotFound(
+        f"No container engine at {endpoint.url} ({endpoint.origin})",
+        why,
+        "Start it (sudo systemctl start docker), or name another with --host",
+    )

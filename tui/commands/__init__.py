@@ -1,0 +1,1 @@
+"""The subcommands: what the screen shows, for scripts and pipes."""

@@ -1,0 +1,40 @@
+"""What the common options mean: the settings they add up to, and the host they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tui.model.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tui.settings import Settings
+    from tui.workstation import Workstation
+
+
+def load_settings(options: argparse.Namespace | None, environ: Mapping[str, str]) -> Settings:
+    """Settings file, then ENVTUI_* variables, then the command line's options on top."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from tui import settings
+
+    config = getattr(options, "config", None)
+    loaded = settings.load(Path(config) if config is not None else None, environ)
+    host = getattr(options, "host", None)
+    if host is not None:
+        if not host:
+            raise UsageError("--host is empty", "", "Name an engine, or leave the option out")
+        loaded = replace(loaded, host=host)
+    return replace(loaded, read_only=True) if getattr(options, "read_only", False) else loaded
+
+
+def open_workstation(
+    options: argparse.Namespace | None, settings: Settings, environ: Mapping[str, str]
+) -> Workstation:
+    """The host that the options and settings name."""
+    from tui.workstation import open_demo, open_local
+
+    return open_demo() if getattr(options, "demo", False) else open_local(settings.host, environ)

@@ -1,0 +1,42 @@
+"""A plain table on standard output: cut to the terminal for people, whole when it is piped."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+
+from tui.model.printable import printable
+
+_GAP = "  "
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of foreign text under titles. Piped lines are whole and end without blanks."""
+    shown = [[printable(cell) for cell in row] for row in (titles, *rows)]
+    widths = [max(map(_cells, column)) for column in zip(*shown, strict=True)]
+    available = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for row in shown:
+        line = _GAP.join(cell + " " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        print(line if available is None else _cut(line, available))
+
+
+def _cells(text: str) -> int:
+    """Cells on a terminal: wide and full-width characters take two (Unicode, UAX 11)."""
+    return len(text) if text.isascii() else sum(map(_cells_of, text))
+
+
+def _cells_of(character: str) -> int:
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _cut(line: str, available: int) -> str:
+    if _cells(line) <= available:
+        return line
+    used = 0
+    for index, character in enumerate(line):
+        used += _cells_of(character)
+        if used > available - 1:
+            return line[:index] + "…"
+    return line

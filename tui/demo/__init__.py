@@ -1,0 +1,1 @@
+"""A make-believe workstation behind the same protocols as a real one, for trying envtui out and for tests."""

@@ -1,0 +1,99 @@
+"""What can go wrong with the make-believe engine: switches that a test or a demonstration turns on and off."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from tui.model.errors import EngineNotFound, EnginePermission, EngineRefused, EngineTimeout
+
+#: How long a call waits for a frozen engine before it gives up.
+# Shorter than with a real one: somebody is watching, and the answer is known.
+FROZEN_SECONDS = 2.0
+
+
+class _Switch:
+    """A boolean attribute of Faults; setting it tells everybody who waits."""
+
+    def __set_name__(self, owner: type[Faults], name: str) -> None:
+        self._name = name
+
+    def __get__(self, faults: Faults, owner: type[Faults]) -> bool:
+        return faults.is_on(self._name)
+
+    def __set__(self, faults: Faults, on: bool) -> None:
+        faults.switch(self._name, on)
+
+
+class Faults:
+    """Faults of the engine, all off at first. Thread-safe; turning one off heals it.
+
+    Attributes:
+        engine_gone: nothing listens, and streams that were open break off.
+        no_permission: the socket lets nobody in; streams that were open go on.
+        frozen_engine: calls wait, for `frozen_seconds` at most, and streams are silent.
+        refuse_actions: everything that changes something is answered with status 500.
+        frozen_seconds: after this long a call to a frozen engine gives up.
+    """
+
+    engine_gone = _Switch()
+    no_permission = _Switch()
+    frozen_engine = _Switch()
+    refuse_actions = _Switch()
+
+    def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
+        """Args: on_change is called after a switch was set, without any lock held."""
+        self.frozen_seconds = FROZEN_SECONDS
+        self._on: set[str] = set()
+        self._changed = threading.Condition()
+        self._on_change = on_change
+
+    def is_on(self, name: str) -> bool:
+        """Whether the fault of that name is switched on."""
+        with self._changed:
+            return name in self._on
+
+    def switch(self, name: str, on: bool) -> None:
+        """Switch the fault of that name."""
+        with self._changed:
+            if on:
+                self._on.add(name)
+            else:
+                self._on.discard(name)
+            self._changed.notify_all()
+        self._on_change()
+
+    def pass_question(self) -> None:
+        """Let a call through, or fail it as the faults that are on say. Raises an EngineError."""
+        with self._changed:
+            thawed = self._changed.wait_for(lambda: "frozen_engine" not in self._on, self.frozen_seconds)
+            on = frozenset(self._on)
+        if not thawed:
+            raise EngineTimeout(
+                "The engine does not answer",
+                f"demo took the request and said nothing for {self.frozen_seconds:g} s",
+                "Wait, or look at the engine: systemctl status docker",
+            )
+        if "engine_gone" in on:
+            raise EngineNotFound(
+                "No container engine at demo",
+                "nothing listens on demo: the engine is not running",
+                "Start it (sudo systemctl start docker), or name another with --host",
+            )
+        if "no_permission" in on:
+            raise EnginePermission(
+                "No permission on demo",
+                "the engine's socket does not let this user in",
+                "Join its group (sudo usermod -aG docker $USER, then log in again), or run a rootless engine",
+            )
+
+    def pass_action(self) -> None:
+        """The same for a call that changes something. Raises an EngineError."""
+        self.pass_question()
+        if self.refuse_actions:
+            raise EngineRefused(
+                "The engine reports an error",
+                "error while moving mount: write /var/lib/docker: input/output error",
+                "Its own log says more",
+                500,
+            )

@@ -1,0 +1,96 @@
+"""Every failure that envtui knows how to explain, as one tree.
+
+    EnvtuiError                title, detail, hint
+    ├── SettingsError          a mistake in the settings file or an ENVTUI_* variable
+    ├── UsageError             a command line that cannot mean anything
+    ├── ReadOnlyRefusal        an action above SAFE while envtui runs read-only
+    └── EngineError            the container engine did not do what was asked
+        ├── EngineNotFound     nothing listens where the engine should be
+        ├── EnginePermission   the socket is there, but not for this user
+        ├── EngineUnreachable  address, TLS or network trouble on the way to it
+        ├── EngineTimeout      it took the question and did not answer in time
+        ├── EngineLost         it closed the connection in the middle of an answer
+        ├── EngineTooOld       its API is older than the oldest that envtui speaks
+        └── EngineRefused      it answered with an error status
+            ├── NoSuchContainer
+            └── Conflict
+"""
+
+from __future__ import annotations
+
+
+class EnvtuiError(Exception):
+    """A failure with a title (what), a detail (why) and a hint (what to do)."""
+
+    def __init__(self, title: str, detail: str = "", hint: str = "") -> None:
+        """Args: title in a few words; detail and hint as sentences, may be empty."""
+        super().__init__(title)
+        self.title = title
+        self.detail = detail
+        self.hint = hint
+
+    def one_line(self) -> str:
+        """Title, detail and hint as one line, for stderr and toasts."""
+        parts = [part.rstrip(".") for part in (self.detail, self.hint) if part]
+        return f"{self.title}: {'. '.join(parts)}" if parts else self.title
+
+
+class SettingsError(EnvtuiError):
+    """The settings file or an ENVTUI_* variable holds a mistake."""
+
+
+class UsageError(EnvtuiError):
+    """The command line cannot be carried out as written."""
+
+
+class ReadOnlyRefusal(EnvtuiError):
+    """An action that changes something was asked for in read-only mode."""
+
+
+class EngineError(EnvtuiError):
+    """The container engine did not do what was asked."""
+
+
+class EngineNotFound(EngineError):
+    """Nothing listens where the engine should be."""
+
+
+class EnginePermission(EngineError):
+    """The engine's socket does not let this user in."""
+
+
+class EngineUnreachable(EngineError):
+    """The way to the engine fails: name, network or TLS."""
+
+
+class EngineTimeout(EngineError):
+    """The engine did not answer in time."""
+
+
+class EngineLost(EngineError):
+    """The engine closed the connection before its answer was complete."""
+
+
+class EngineTooOld(EngineError):
+    """The engine speaks no API version that envtui speaks."""
+
+
+class EngineRefused(EngineError):
+    """The engine answered with an error.
+
+    Attributes:
+        status: its HTTP status.
+    """
+
+    def __init__(self, title: str, detail: str = "", hint: str = "", status: int = 500) -> None:
+        """Args: as for EnvtuiError, plus the HTTP status."""
+        super().__init__(title, detail, hint)
+        self.status = status
+
+
+class NoSuchContainer(EngineRefused):
+    """The container is gone."""
+
+
+class Conflict(EngineRefused):
+    """The container's state, or somebody else's use of it, forbids the request."""

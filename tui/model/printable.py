@@ -1,0 +1,50 @@
+"""Foreign text made safe to show: names, paths, labels, exception texts.
+
+Nothing that comes from outside reaches a terminal but through here. The result holds no control or
+direction mark and nothing whose width terminals disagree about, so that columns stay aligned.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# C0 controls have pictures of their own, from U+2400 on; DEL has U+2421.
+_CONTROL_PICTURES, _DELETE_PICTURE = 0x2400, "\N{SYMBOL FOR DELETE}"
+# Terminals disagree about the width of what these join or modify; without them each part has its own.
+_DROPPED = frozenset(
+    {"\N{ZERO WIDTH JOINER}", "\N{VARIATION SELECTOR-15}", "\N{VARIATION SELECTOR-16}", "\N{SOFT HYPHEN}"}
+)
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+_REGIONAL_A, _REGIONAL_Z = 0x1F1E6, 0x1F1FF
+
+
+def printable(text: str) -> str:
+    """The text with everything replaced that could move the cursor, change direction or hide.
+
+    Controls become their pictures (`␛`), format characters and lone surrogates `\N{REPLACEMENT CHARACTER}`,
+    flag letters plain letters. Letters of every script stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_safe_character, text))
+
+
+def _safe_character(character: str) -> str:
+    code = ord(character)
+    if code < 32:
+        return chr(_CONTROL_PICTURES + code)
+    if code == 127:
+        return _DELETE_PICTURE
+    if character in _DROPPED or code in _SKIN_TONES:
+        return ""
+    if _REGIONAL_A <= code <= _REGIONAL_Z:
+        return chr(ord("A") + code - _REGIONAL_A)
+    category = unicodedata.category(character)
+    # Cc and Cf: C1 controls, direction marks, tags; Cs, Co, Cn: nothing that has a known width;
+    # Zl and Zp end a line; Mn and Me take no cell and pile up on the one before
+    if category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+        return _REPLACEMENT
+    if category in ("Mn", "Me"):
+        return ""
+    return " " if category == "Zs" else character

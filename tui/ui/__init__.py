@@ -1,0 +1,1 @@
+"""The screen: the only part of the package that imports textual and rich."""

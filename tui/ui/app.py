@@ -1,0 +1,162 @@
+"""The window: wires the monitor, the bridge and the main screen together, and ends properly."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from tui import diagnostics
+from tui.model.errors import SettingsError
+from tui.monitor.jobs import Job
+from tui.monitor.monitor import Monitor
+from tui.monitor.topics import JOBS, Snapshot
+from tui.settings import Settings
+from tui.ui.actions import allowed
+from tui.ui.bridge import Bridge
+from tui.ui.everywhere import EVERYWHERE_ACTIONS
+from tui.ui.keymap import EVERYWHERE, Keymap
+from tui.ui.panes import PANES
+from tui.ui.screens.main import MainScreen
+from tui.ui.text import printable
+
+
+def _action_provider() -> Any:
+    from tui.ui.palette import ActionProvider
+
+    return ActionProvider
+
+
+def build_keymap(settings: Settings, read_only: bool) -> Keymap:
+    """What keys mean with these settings. Raises SettingsError for a key that can't be."""
+    scopes = {pane.NAME: allowed(pane.ACTIONS, read_only) for pane in PANES} | {EVERYWHERE: EVERYWHERE_ACTIONS}
+    every = {pane.NAME: pane.ACTIONS for pane in PANES} | {EVERYWHERE: EVERYWHERE_ACTIONS}
+    # the whole registry is checked, so that a mistake shows in read-only mode too
+    Keymap(every, settings.keys, lambda action: settings.where(f"keys.{action}"))
+    present = {action.id for actions in scopes.values() for action in actions}
+    overrides = {action: keys for action, keys in settings.keys.items() if action in present}
+    return Keymap(scopes, overrides)
+
+
+class EnvtuiApp(App[None]):
+    """Knows nobody's business: the monitor finds out, the panes show."""
+
+    CSS_PATH = "styles/envtui.tcss"
+    TITLE = "envtui"
+    COMMANDS = {_action_provider}  # noqa: RUF012 - Textual's type
+    # ctrl+c must work in every dialog and input, too
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "ask_to_quit", show=False, priority=True)]
+
+    def __init__(self, monitor: Monitor, settings: Settings) -> None:
+        """Args: a monitor, started already so that the first list is on its way; the settings.
+
+        Raises:
+            SettingsError: keys or theme of the settings can't be.
+        """
+        super().__init__()
+        self.monitor = monitor
+        self.settings = settings
+        self.keymap = build_keymap(settings, monitor.read_only)
+        if settings.theme not in self.available_themes:
+            raise SettingsError(
+                f"{settings.where('theme')}: there is no theme {settings.theme!r}",
+                "",
+                f"One of: {', '.join(sorted(self.available_themes))}",
+            )
+        self.theme = settings.theme
+        self.bridge = Bridge(monitor, self._complain)
+        self.failure: BaseException | None = None
+        self._reported: set[int] = set()
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The main screen is there from the start."""
+        return MainScreen(self.bridge, self.keymap)
+
+    def on_load(self) -> None:
+        """Before anything is drawn: listen, and end properly when told to."""
+        self.bridge.open()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            try:
+                loop.add_signal_handler(number, self._end, number)
+            except (NotImplementedError, RuntimeError, ValueError):
+                # not in the main thread (tests): nobody sends signals there
+                continue
+
+    def on_mount(self) -> None:
+        """Jobs report wherever the user is."""
+        self.bridge.read(JOBS, self._report_jobs)
+
+    def on_unmount(self) -> None:
+        """No more news."""
+        self.bridge.close()
+
+    def action_ask_to_quit(self) -> None:
+        """ctrl+c."""
+        self.ask_to_quit()
+
+    def ask_to_quit(self) -> None:
+        """Quit, but ask while a job is under way: it would be cut off between two steps."""
+        running = tuple(self.monitor.running_jobs())
+        if not running:
+            self.exit()
+            return
+        from tui.ui.screens.confirm import Choice, ConfirmScreen, Question
+
+        if isinstance(self.screen, ConfirmScreen):
+            self.exit()
+            return
+        question = Question(
+            "Quit while jobs are under way?",
+            tuple(printable(job.plan.title) for job in running),
+            "What the engine has begun it ends; steps that have not begun are not done.",
+            (Choice("quit", "Quit"),),
+        )
+        self.push_screen(ConfirmScreen(question), lambda choice: self.exit() if choice == "quit" else None)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
+        """The palette shows our own actions, not Textual's."""
+        return ()
+
+    def _end(self, number: int) -> None:
+        self.exit(return_code=128 + number)
+
+    def _complain(self, what: str, error: BaseException) -> None:
+        self.notify(printable(f"{type(error).__name__}: {error}"), title=what, severity="error", markup=False)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """What nobody caught ends the app with the terminal restored and one line, not with a traceback."""
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        diagnostics.record_exception("screen", error)
+        self.failure = self.failure or error
+        self.exit(return_code=1)
+
+    def _report_jobs(self, snapshot: Snapshot[tuple[Job, ...]]) -> None:
+        for job in snapshot.value or ():
+            if job.is_over and job.number not in self._reported:
+                self._reported.add(job.number)
+                self._report(job)
+
+    def _report(self, job: Job) -> None:
+        if not job.failures:
+            if len(job.plan.steps) > 1:
+                self.notify("done", title=printable(job.plan.title), markup=False)
+            return
+        # three say what kind of failure it is; the command log has them all
+        lines = [f"{name}: {error.detail or error.title}" for name, error in job.failures[:3]]
+        if len(job.failures) > len(lines):
+            lines.append(f"and {len(job.failures) - len(lines)} more: see the command log (@)")
+        self.notify(
+            "\n".join(printable(line) for line in lines),
+            title=printable(f"{job.plan.title}: failed"),
+            severity="error",
+            timeout=10,
+            markup=False,
+        )

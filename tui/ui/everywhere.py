@@ -1,0 +1,97 @@
+"""The actions that hold in every pane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tui.ui.actions import Action
+from tui.ui.panes import PANES
+from tui.ui.text import printable
+
+if TYPE_CHECKING:
+    from tui.ui.screens.main import MainScreen
+
+
+def _focus(number: int) -> Any:
+    return lambda screen: screen.focus_pane(screen.panes[number])
+
+
+def _open_help(screen: MainScreen) -> None:
+    from tui.ui.screens.help import HelpScreen
+
+    screen.app.push_screen(HelpScreen(screen.scopes(), screen.keymap))
+
+
+def _open_command_log(screen: MainScreen) -> None:
+    from tui.ui.screens.command_log import CommandLogScreen
+
+    screen.app.push_screen(CommandLogScreen(screen.bridge))
+
+
+def _open_menu(screen: MainScreen) -> None:
+    from tui.ui.screens.action_menu import ActionMenu
+
+    pane = screen.focused_pane
+    entries = [
+        (action, next(iter(screen.keymap.keys(action.id)), ""), action.why_not(pane))
+        for action in screen.pane_actions()
+    ]
+
+    def chosen(action: Action[Any] | None) -> None:
+        if action is not None:
+            screen.run_action_entry(action)
+
+    targets = pane.targets()
+    title = f"{pane.TITLE}: {len(targets)} marked" if len(targets) > 1 else pane.TITLE
+    screen.app.push_screen(ActionMenu(title, entries), chosen)
+
+
+def _copy_name(screen: MainScreen) -> None:
+    names = screen.focused_pane.copied_text()
+    if names:
+        screen.app.copy_to_clipboard(names)
+        screen.app.notify(printable(names), title="Copied", markup=False)
+
+
+def _freeze(screen: MainScreen) -> None:
+    screen.bridge.freeze(not screen.bridge.frozen)
+    screen.update_status()
+
+
+EVERYWHERE_ACTIONS: tuple[Action[Any], ...] = (
+    *(
+        Action(f"app.pane_{number}", f"Go to {pane.TITLE}", (str(number),), _focus(number - 1))
+        for number, pane in enumerate(PANES, start=1)
+    ),
+    Action("app.next_pane", "Next pane", ("tab",), lambda screen: screen.focus_next_pane(1)),
+    Action("app.previous_pane", "Previous pane", ("shift+tab",), lambda screen: screen.focus_next_pane(-1)),
+    Action("app.down", "Down", ("j", "down"), lambda screen: screen.focused_pane.table.move_by(1)),
+    Action("app.up", "Up", ("k", "up"), lambda screen: screen.focused_pane.table.move_by(-1)),
+    Action("app.first", "First row", ("g", "home"), lambda screen: screen.focused_pane.table.move_first()),
+    Action("app.last", "Last row", ("G", "end"), lambda screen: screen.focused_pane.table.move_last()),
+    Action("app.page_up", "Page up", ("pgup",), lambda screen: screen.focused_pane.table.move_pages(-1)),
+    Action("app.page_down", "Page down", ("pgdn",), lambda screen: screen.focused_pane.table.move_pages(1)),
+    Action("app.filter", "Filter rows (regular expression, ! inverts)", ("/",),
+           lambda screen: screen.focused_pane.open_filter(), hint="filter"),
+    Action("app.mark", "Mark or unmark, and go on", ("space",),
+           lambda screen: screen.focused_pane.toggle_mark(), hint="mark"),
+    Action("app.range", "Begin or end a range of marks", ("v",),
+           lambda screen: screen.focused_pane.toggle_range()),
+    Action("app.sort_previous", "Sort by the column before", ("<",),
+           lambda screen: screen.focused_pane.sort_next(-1)),
+    Action("app.sort_next", "Sort by the next column", (">",),
+           lambda screen: screen.focused_pane.sort_next(1), hint="sort"),
+    Action("app.sort_direction", "Sort in the other direction", (".",),
+           lambda screen: screen.focused_pane.reverse_sort()),
+    Action("app.enlarge", "Enlarge the pane", ("+",), lambda screen: screen.enlarge(True)),
+    Action("app.shrink", "Shrink the pane", ("_",), lambda screen: screen.enlarge(False)),
+    Action("app.copy", "Copy the name", ("y",), _copy_name),
+    Action("app.menu", "What can be done with the selected item", ("x",), _open_menu, hint="actions"),
+    Action("app.palette", "Command palette", (":", "ctrl+p"), lambda screen: screen.app.action_command_palette()),
+    Action("app.freeze", "Freeze the screen, or let it go on", ("!",), _freeze),
+    Action("app.command_log", "Command log", ("@",), _open_command_log),
+    Action("app.refresh", "Read everything anew", ("R",), lambda screen: screen.bridge.monitor.refresh()),
+    Action("app.help", "Keys", ("?",), _open_help, hint="keys"),
+    Action("app.close", "Close the topmost thing", ("esc",), lambda screen: screen.close_top()),
+    Action("app.quit", "Quit", ("q", "ctrl+c"), lambda screen: screen.envtui.ask_to_quit(), hint="quit"),
+)  # fmt: skip

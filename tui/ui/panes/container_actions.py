@@ -1,0 +1,241 @@
+"""What the Containers pane can do: the plan, the dialog's words, and the job behind each action."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tui.model.containers import ALIVE_STATES, Container, ContainerDetails, ContainerState
+from tui.model.errors import EnvtuiError
+from tui.model.operations import STOP_GRACE_SECONDS, Operation, Plan, operation_word, plan, rename_plan
+from tui.monitor.jobs import JobRefused
+from tui.ui.text import printable
+
+if TYPE_CHECKING:
+    from tui.ui.panes.containers import ContainersPane
+
+# What the engine accepts (moby, daemon/names): anything else would only come back as an error.
+_VALID_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+
+_CONSEQUENCES = {
+    Operation.STOP: f"Their processes get SIGTERM, and SIGKILL after {STOP_GRACE_SECONDS} s. What they had in memory is lost.",
+    Operation.RESTART: f"Their processes end (SIGTERM, SIGKILL after {STOP_GRACE_SECONDS} s) and start anew. "
+    "What they had in memory is lost.",
+    Operation.PAUSE: "Their processes stand still where they are and keep their memory, on GPUs too.",
+    Operation.UNPAUSE: "Their processes go on where they stood.",
+    Operation.KILL: "Their processes get SIGKILL at once and can save nothing.",
+    Operation.REMOVE: "Their writable layers go for good: files and environments made inside that are not on a volume.",
+}
+
+
+# -- reasons why not
+
+
+def nothing_chosen(pane: ContainersPane) -> str | None:
+    """There is no container to act on."""
+    return None if pane.targets() else "no container is chosen"
+
+
+def nothing_alive(pane: ContainersPane) -> str | None:
+    """None of the chosen has processes."""
+    return nothing_chosen(pane) or (None if alive(pane) else "it does not run")
+
+
+def nothing_pausable(pane: ContainersPane) -> str | None:
+    """None of the chosen runs or is paused."""
+    pausable = (ContainerState.RUNNING, ContainerState.PAUSED)
+    chosen = nothing_chosen(pane)
+    return chosen or (None if any(each.state in pausable for each in _chosen(pane)) else "it does not run")
+
+
+def not_one(pane: ContainersPane) -> str | None:
+    """More than one is chosen, or none."""
+    return nothing_chosen(pane) or (None if len(pane.targets()) == 1 else "more than one is marked")
+
+
+def not_running(pane: ContainersPane) -> str | None:
+    """The container under the cursor has no processes."""
+    if pane.current is None:
+        return "no container is chosen"
+    return None if pane.current.container.is_alive else "it does not run"
+
+
+def _chosen(pane: ContainersPane) -> tuple[Container, ...]:
+    return tuple(row.container for row in pane.targets())
+
+
+def alive(pane: ContainersPane) -> tuple[Container, ...]:
+    """Those of the chosen that have processes."""
+    return tuple(each for each in _chosen(pane) if each.state in ALIVE_STATES)
+
+
+# -- actions
+
+
+def stop_or_start(pane: ContainersPane) -> None:
+    """Stop those that run, after a dialog; where none runs, start them."""
+    running = alive(pane)
+    if running:
+        confirm(pane, Operation.STOP, running)
+    else:
+        submit(pane, plan(Operation.START, _chosen(pane)))
+
+
+def pause_or_unpause(pane: ContainersPane) -> None:
+    """Pause those that run, after a dialog; where none does, let the paused ones go on."""
+    running = tuple(each for each in _chosen(pane) if each.state is ContainerState.RUNNING)
+    if running:
+        confirm(pane, Operation.PAUSE, running)
+    else:
+        paused = tuple(each for each in _chosen(pane) if each.state is ContainerState.PAUSED)
+        submit(pane, plan(Operation.UNPAUSE, paused))
+
+
+def confirm(pane: ContainersPane, operation: Operation, targets: Sequence[Any]) -> None:
+    """Ask, naming every container, then do it."""
+    from tui.ui.screens.confirm import Choice, ConfirmScreen, Question
+
+    containers = tuple(getattr(target, "container", target) for target in targets)
+    if not containers:
+        return
+    question = Question(
+        title=f"{_title(operation, containers)}?",
+        lines=tuple(_describe(each) for each in containers),
+        consequence=_consequence(operation, containers),
+        choices=(Choice("go", operation_word(operation)),),
+    )
+
+    def answered(choice: str | None) -> None:
+        if choice == "go":
+            submit(pane, plan(operation, containers))
+
+    pane.app.push_screen(ConfirmScreen(question), answered)
+
+
+def remove(pane: ContainersPane) -> None:
+    """Look up what would go with them, ask, then remove."""
+    containers = _chosen(pane)
+    backend = pane.bridge.monitor.workstation.containers
+
+    def look_up() -> dict[str, ContainerDetails]:
+        return {each.id: backend.details(each.id) for each in containers}
+
+    pane.bridge.ask(look_up, lambda details: _ask_to_remove(pane, containers, details), lambda error: tell(pane, error))
+
+
+def _ask_to_remove(
+    pane: ContainersPane, containers: tuple[Container, ...], details: Mapping[str, ContainerDetails]
+) -> None:
+    from tui.ui.screens.confirm import Choice, ConfirmScreen, Question
+
+    lines: list[str] = []
+    for each in containers:
+        lines.append(_describe(each) + (", is stopped first" if each.is_alive else ""))
+        lines += [f"    anonymous volume {name[:12]}…" for name in details[each.id].anonymous_volumes]
+    choices = [Choice("keep", "Remove")]
+    if any(found.anonymous_volumes for found in details.values()):
+        choices.append(Choice("volumes", "Remove with anonymous volumes"))
+    question = Question(
+        title=f"{_title(Operation.REMOVE, containers)}?",
+        lines=tuple(lines),
+        consequence=_consequence(Operation.REMOVE, containers),
+        choices=tuple(choices),
+    )
+
+    def answered(choice: str | None) -> None:
+        if choice is not None:
+            submit(pane, plan(Operation.REMOVE, containers, with_volumes=choice == "volumes"))
+
+    pane.app.push_screen(ConfirmScreen(question), answered)
+
+
+def rename(pane: ContainersPane) -> None:
+    """Ask for another name, then rename."""
+    from tui.ui.screens.rename import RenameScreen
+
+    container = _chosen(pane)[0]
+
+    def answered(name: str | None) -> None:
+        if name:
+            submit(pane, rename_plan(container, name))
+
+    pane.app.push_screen(RenameScreen(container.name, name_complaint), answered)
+
+
+def name_complaint(name: str) -> str | None:
+    """What is wrong with a container's new name, None for a good one."""
+    if _VALID_NAME.fullmatch(name):
+        return None
+    return "two or more of a–z, 0–9, _ . - and a letter or digit first"
+
+
+def inspect(pane: ContainersPane) -> None:
+    """Show everything that the engine knows of the container, secrets masked."""
+    from tui.ui.screens.inspect import InspectScreen
+
+    row = pane.current
+    if row is not None:
+        backend = pane.bridge.monitor.workstation.containers
+        container_id = row.container.id
+        pane.app.push_screen(
+            InspectScreen(row.container.name, pane.bridge, lambda: backend.inspect(container_id))
+        )
+
+
+def processes(pane: ContainersPane) -> None:
+    """Show the container's processes."""
+    from tui.ui.screens.processes import ProcessesScreen
+
+    row = pane.current
+    if row is not None:
+        backend = pane.bridge.monitor.workstation.containers
+        container_id = row.container.id
+        pane.app.push_screen(
+            ProcessesScreen(row.container.name, pane.bridge, lambda: backend.processes(container_id))
+        )
+
+
+def copy(pane: ContainersPane, read: Callable[[Container], str], what: str) -> None:
+    """Put something of each chosen container on the clipboard, one a line."""
+    text = "\n".join(read(each) for each in _chosen(pane))
+    if text:
+        pane.app.copy_to_clipboard(text)
+        pane.app.notify(f"{what}: {printable(text)}", title="Copied", markup=False)
+
+
+def submit(pane: ContainersPane, chosen: Plan) -> None:
+    """Hand a plan to the jobs; say so where it is refused."""
+    try:
+        pane.bridge.monitor.submit(chosen)
+    except (JobRefused, EnvtuiError) as error:
+        tell(pane, error)
+    else:
+        pane.set_marks(frozenset())
+
+
+def tell(pane: ContainersPane, error: EnvtuiError) -> None:
+    """Say what went wrong."""
+    pane.app.notify(
+        printable(". ".join(part for part in (error.detail, error.hint) if part)),
+        title=printable(error.title),
+        severity="error",
+        markup=False,
+    )
+
+
+def _title(operation: Operation, containers: tuple[Container, ...]) -> str:
+    if len(containers) == 1:
+        return f"{operation_word(operation)} {printable(containers[0].name)}"
+    return f"{operation_word(operation)} {len(containers)} containers"
+
+
+def _consequence(operation: Operation, containers: tuple[Container, ...]) -> str:
+    words = _CONSEQUENCES[operation]
+    if len(containers) > 1:
+        return words
+    return words.replace("Their writable layers go", "Its writable layer goes").replace("Their", "Its")
+
+
+def _describe(container: Container) -> str:
+    return printable(f"{container.name}  {container.short_id}  {container.image}  {container.state}")

@@ -1,0 +1,184 @@
+"""The main screen: status bar, panes, key bar; finds the action of a key and runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container as Area
+from textual.screen import Screen
+
+from tui import diagnostics
+from tui.model.errors import EnvtuiError
+from tui.ui import status
+from tui.ui.actions import Action, allowed
+from tui.ui.bridge import Bridge
+from tui.ui.everywhere import EVERYWHERE_ACTIONS
+from tui.ui.keymap import EVERYWHERE, Keymap
+from tui.ui.panes import PANES
+from tui.ui.panes.base import TablePane
+from tui.ui.text import printable, width_of
+from tui.ui.widgets.line_bar import LineBar, Part
+from tui.ui.widgets.line_table import LineTable
+
+if TYPE_CHECKING:
+    from tui.ui.app import EnvtuiApp
+
+# From this size on all panes are shown at once; below, the focused one fills the screen.
+_WIDE_COLUMNS, _WIDE_ROWS = 120, 30
+
+
+class MainScreen(Screen[None]):
+    """Lays the panes out. Knows actions only as registry entries."""
+
+    def __init__(self, bridge: Bridge, keymap: Keymap) -> None:
+        """Args: the panes' source of facts; what keys mean."""
+        super().__init__()
+        self.bridge = bridge
+        self.keymap = keymap
+        self.panes: tuple[TablePane[Any], ...] = tuple(
+            pane(number, bridge) for number, pane in enumerate(PANES, start=1)
+        )
+        self._focused_pane = self.panes[0]
+
+    def compose(self) -> ComposeResult:
+        """Bars around the panes."""
+        yield LineBar(id="status-bar")
+        with Area(id="panes"):
+            yield from self.panes
+        yield LineBar(id="key-bar", classes="key-bar")
+
+    def on_mount(self) -> None:
+        """The first pane has the focus; a tick shows ages and the clock."""
+        self.focus_pane(self.panes[0])
+        for topic in status.TOPICS:
+            self.bridge.read(topic, lambda snapshot: self.update_status())
+        self.set_interval(1.0, self._tick)
+        self.call_after_refresh(self.bridge.monitor.watch_header)
+
+    # -- panes
+
+    @property
+    def focused_pane(self) -> TablePane[Any]:
+        """The pane that keys go to."""
+        return self._focused_pane
+
+    def focus_pane(self, pane: TablePane[Any]) -> None:
+        """Bring a pane to the front and give it the keys."""
+        self._focused_pane = pane
+        for each in self.panes:
+            each.set_class(each is pane, "-focused")
+        pane.table.focus()
+        self.update_keys()
+
+    def focus_next_pane(self, step: int) -> None:
+        """The pane after or before the focused one."""
+        self.focus_pane(self.panes[(self.panes.index(self._focused_pane) + step) % len(self.panes)])
+
+    def enlarge(self, enlarged: bool) -> None:
+        """Let the focused pane take the whole screen, or not."""
+        self.set_class(enlarged, "-enlarged")
+
+    # -- bars
+
+    def update_status(self) -> None:
+        """The status bar, from what is known now."""
+        left, right = status.parts(self.bridge, self.focused_pane)
+        self.query_one("#status-bar", LineBar).show(left, right)
+
+    def update_keys(self) -> None:
+        """The key bar: hints of the focused pane and of what holds everywhere, as many as fit."""
+        hints: list[Part] = []
+        room = self.size.width
+        for action in (*self._actions(self.focused_pane.NAME), *self._actions(EVERYWHERE)):
+            keys = self.keymap.keys(action.id)
+            if action.hint and keys:
+                parts = [(f" {keys[0]}", "key"), (f" {action.hint} ", "muted")]
+                room -= sum(width_of(text) for text, _ in parts)
+                if room >= 0:
+                    hints += parts
+        self.query_one("#key-bar", LineBar).show(hints)
+
+    def _tick(self) -> None:
+        self.update_status()
+        for pane in self.panes:
+            if pane.stale_error is not None:
+                pane.update_frame()
+            elif not self.bridge.frozen:
+                pane.refresh_ages()
+
+    # -- actions
+
+    def _actions(self, scope: str) -> tuple[Action[Any], ...]:
+        if scope == EVERYWHERE:
+            return EVERYWHERE_ACTIONS
+        pane = next(pane for pane in self.panes if scope == pane.NAME)
+        return allowed(pane.ACTIONS, self.bridge.monitor.read_only)
+
+    def scopes(self) -> dict[str, tuple[Action[Any], ...]]:
+        """Every action by the title of where it holds, for help and palette."""
+        own = {f"{pane.number} {pane.TITLE}": self._actions(pane.NAME) for pane in self.panes}
+        return {**own, "Everywhere": EVERYWHERE_ACTIONS}
+
+    def pane_actions(self) -> tuple[Action[Any], ...]:
+        """Those of the focused pane."""
+        return self._actions(self.focused_pane.NAME)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that means something here goes no further."""
+        action = self.keymap.action(self.focused_pane.NAME, event.key)
+        if action is not None:
+            event.stop()
+            event.prevent_default()
+            self.run_action_entry(action)
+
+    def run_action_entry(self, action: Action[Any]) -> None:
+        """Run an action, or say why not. An exception in one is shown and does not end the app."""
+        owner = self if action.id.startswith(f"{EVERYWHERE}.") else self.focused_pane
+        reason = action.why_not(owner)
+        if reason is not None:
+            self.app.notify(printable(reason), title=action.label, severity="warning", markup=False)
+            return
+        try:
+            action.run(owner)
+        except EnvtuiError as error:
+            self.app.notify(printable(error.one_line()), severity="error", markup=False)
+        except Exception as error:
+            diagnostics.record_exception(f"action {action.id}", error)
+            self.app.notify(
+                printable(f"{type(error).__name__}: {error}"),
+                title=f"{action.label} failed",
+                severity="error",
+                markup=False,
+            )
+
+    def close_top(self) -> None:
+        """Close the topmost thing of the screen."""
+        if not self.focused_pane.close_top():
+            self.enlarge(False)
+
+    # -- events
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wide terminals show all panes."""
+        self.set_class(event.size.width >= _WIDE_COLUMNS and event.size.height >= _WIDE_ROWS, "-wide")
+        self.update_keys()
+        self.update_status()
+
+    def on_line_table_activated(self, event: LineTable.Activated) -> None:
+        """A double click does what enter would; panes without such an action inspect."""
+        event.stop()
+        for key in ("enter", "i"):
+            action = self.keymap.action(self.focused_pane.NAME, key)
+            if action is not None:
+                self.run_action_entry(action)
+                return
+
+    @property
+    def envtui(self) -> EnvtuiApp:
+        """The app, with its own type."""
+        from tui.ui.app import EnvtuiApp
+
+        assert isinstance(self.app, EnvtuiApp)
+        return self.app

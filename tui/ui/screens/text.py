@@ -1,0 +1,115 @@
+"""A screen of lines with a title and a search: the base of inspect, processes, help and the command log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from tui.ui.filters import Filter
+from tui.ui.widgets.line_bar import LineBar, Part
+from tui.ui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from tui.ui.widgets.filter_bar import FilterBar
+
+Line = Sequence[Part]
+
+
+class TextScreen(ModalScreen[None]):
+    """Lines that can be scrolled and filtered (`/`); esc closes the topmost thing."""
+
+    #: keys of a subclass for the hints, as (key, word)
+    KEYS: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, title: str) -> None:
+        """Args: printable title."""
+        super().__init__(classes="text-screen")
+        self._title = title
+        self._all: tuple[Line, ...] = ()
+        self._filter = Filter()
+
+    def compose(self) -> ComposeResult:
+        """Title, lines, hints."""
+        with Vertical(classes="text-frame"):
+            yield LineBar(classes="pane-title")
+            yield LineView()
+            yield LineBar(classes="key-bar")
+
+    def on_mount(self) -> None:
+        """Title and hints do not change."""
+        hints: list[Part] = []
+        for key, word in (("esc", "close"), ("/", "filter"), ("y", "copy"), *self.KEYS):
+            hints += [(f" {key}", "key"), (f" {word} ", "muted")]
+        self.query_one(".key-bar", LineBar).show(hints)
+        self._show_title()
+        self.query_one(LineView).focus()
+        self.fill()
+
+    def fill(self) -> None:
+        """Bring the first lines; a subclass may ask somebody for them."""
+
+    def show_lines(self, lines: Sequence[Line]) -> None:
+        """Show these, as far as the filter lets them through."""
+        self._all = tuple(lines)
+        matches = self._filter.matcher()
+        shown = [line for line in self._all if matches("".join(text for text, _ in line))]
+        self.query_one(LineView).show(shown)
+        self._show_title(f"{len(shown)} of {len(self._all)} lines" if self._filter.text else "")
+
+    def on_key(self, event: events.Key) -> None:
+        """Scroll, filter, copy, close."""
+        event.stop()
+        view = self.query_one(LineView)
+        if not view.move(event.key):
+            handler = self.handlers().get(event.key)
+            if handler is not None:
+                handler()
+
+    def handlers(self) -> dict[str, Callable[[], None]]:
+        """What other keys do, by Textual's name."""
+        return {
+            "escape": self.close_top,
+            "q": self.close_top,
+            "slash": self._open_filter,
+            "y": self._copy,
+        }
+
+    def close_top(self) -> None:
+        """Clear the filter, or close."""
+        if self._filter.text:
+            self._filter = Filter()
+            self.show_lines(self._all)
+        else:
+            self.dismiss(None)
+
+    def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
+        """Filter while typing."""
+        self._filter = event.chosen
+        self.show_lines(self._all)
+
+    def on_filter_bar_closed(self, event: FilterBar.Closed) -> None:
+        """Back to the lines."""
+        if not event.kept:
+            self._filter = Filter()
+            self.show_lines(self._all)
+        self.query("FilterBar").remove()
+        self.query_one(LineView).focus()
+
+    def _open_filter(self) -> None:
+        from tui.ui.widgets.filter_bar import FilterBar
+
+        if not self.query(FilterBar):
+            self.query_one(".text-frame").mount(FilterBar(self._filter), before=self.query_one(".key-bar"))
+
+    def _copy(self) -> None:
+        text = self.query_one(LineView).text
+        self.app.copy_to_clipboard(text)
+        self.app.notify(f"{len(text.splitlines())} lines", title="Copied", markup=False)
+
+    def _show_title(self, more: str = "") -> None:
+        self.query_one(".pane-title", LineBar).show([(f" {self._title} ", "strong")], [(f" {more} ", "warn")] if more else [])

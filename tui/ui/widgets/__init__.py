@@ -1,0 +1,1 @@
+"""Widgets that know neither the monitor nor what a container is."""

@@ -1,0 +1,60 @@
+"""Chooses the backends of one host; nothing else in the package picks any."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui.backends.base import Containers, Engine, Statistics
+    from tui.demo.world import DemoWorld
+
+
+@dataclass(frozen=True, slots=True)
+class Workstation:
+    """The backends of one host, by ability.
+
+    Attributes:
+        name: "local", "demo", or the engine's address where one was named.
+        is_demo: it is make-believe.
+    """
+
+    name: str
+    engine: Engine
+    containers: Containers
+    statistics: Statistics
+    is_demo: bool = False
+
+
+def open_local(host: str | None = None, environ: Mapping[str, str] | None = None) -> Workstation:
+    """The host of a Docker-compatible engine: `host`, or the one that the surroundings name.
+
+    Nothing is connected yet: an engine that is absent is a state on screen, not an error here.
+
+    Raises:
+        UsageError: the address is malformed.
+        EngineNotFound: it names a docker context that does not exist.
+    """
+    from tui.backends.docker.cgroups import CgroupReader
+    from tui.backends.docker.containers import DockerContainers
+    from tui.backends.docker.endpoint import find
+    from tui.backends.docker.engine import DockerEngine
+    from tui.backends.docker.stats import DockerStatistics
+
+    endpoint = find(host, os.environ if environ is None else environ)
+    engine = DockerEngine(endpoint)
+    # a unix socket is on this machine, so its containers' groups can be here, too; each is looked for
+    cgroups = CgroupReader() if endpoint.socket_path is not None else None
+    name = "local" if endpoint.origin == "default" else endpoint.url
+    return Workstation(name, engine, DockerContainers(engine), DockerStatistics(engine, cgroups))
+
+
+def open_demo(world: DemoWorld | None = None) -> Workstation:
+    """The make-believe workstation; `world` for one with its own seed, clock or faults."""
+    from tui.demo.backends import DemoContainers, DemoEngine, DemoStatistics
+    from tui.demo.world import DemoWorld
+
+    world = world or DemoWorld()
+    return Workstation("demo", DemoEngine(world), DemoContainers(world), DemoStatistics(world), is_demo=True)

@@ -69,9 +69,15 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--host", metavar="HOST", default=argparse.SUPPRESS,
                         help="engine: unix:///path, tcp://host:port, or a docker context")  # fmt: skip
-    common.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=f"settings file ({settings_file()})")
-    common.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help="look, change nothing")
-    common.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="a make-believe workstation")
+    common.add_argument(
+        "--config", metavar="FILE", default=argparse.SUPPRESS, help=f"settings file ({settings_file()})"
+    )
+    common.add_argument(
+        "--read-only", action="store_true", default=argparse.SUPPRESS, help="look, change nothing"
+    )
+    common.add_argument(
+        "--demo", action="store_true", default=argparse.SUPPRESS, help="a make-believe workstation"
+    )
     parser = argparse.ArgumentParser(
         prog="envtui",
         parents=[common],

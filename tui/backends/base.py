@@ -1,4 +1,4 @@
-"""What a host can offer, one small protocol an ability; all of it blocking, thread-safe and with deadlines."""
+"""What a host can offer, one small protocol an ability: blocking, thread-safe, with deadlines."""
 
 from __future__ import annotations
 

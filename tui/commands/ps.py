@@ -63,7 +63,9 @@ def _with_details(workstation: Workstation, containers: Sequence[Container]) -> 
             return None
 
     answers = in_parallel(ask, containers, _INSPECTS_AT_ONCE, "inspect")
-    return [with_details(each, found) if found else each for each, found in zip(containers, answers, strict=True)]
+    return [
+        with_details(each, found) if found else each for each, found in zip(containers, answers, strict=True)
+    ]
 
 
 def _two_samples(workstation: Workstation, containers: Sequence[Container]) -> dict[str, ContainerStats]:
@@ -112,15 +114,25 @@ def as_json(container: Container, stats: ContainerStats | None, with_stats: bool
     return told
 
 
-def _print_people(containers: Sequence[Container], stats: Mapping[str, ContainerStats], with_stats: bool) -> None:
+def _print_people(
+    containers: Sequence[Container], stats: Mapping[str, ContainerStats], with_stats: bool
+) -> None:
     titles = ["NAME", "STATE", *(("CPU", "MEMORY") if with_stats else ()), "AGE", "IMAGE", "PORTS"]
     rows = []
     for each in containers:
         used = stats.get(each.id)
         cells = [each.name, each.health.value if each.health else each.state.value]
         if with_stats:
-            cells.append("–" if used is None or used.cpu_percent.value is None else format_percent(used.cpu_percent.value))
-            cells.append("–" if used is None or used.memory_bytes.value is None else format_bytes(used.memory_bytes.value))
+            cells.append(
+                "–"
+                if used is None or used.cpu_percent.value is None
+                else format_percent(used.cpu_percent.value)
+            )
+            cells.append(
+                "–"
+                if used is None or used.memory_bytes.value is None
+                else format_bytes(used.memory_bytes.value)
+            )
         since = each.started_at if each.is_alive else each.finished_at or each.created_at
         cells += [format_age(time.time() - since) if since else "–", each.image, fold_ports(each.ports)]
         rows.append(cells)

@@ -18,7 +18,9 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(_cells, column)) for column in zip(*shown, strict=True)]
     available = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for row in shown:
-        line = _GAP.join(cell + " " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        line = _GAP.join(
+            cell + " " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
         print(line if available is None else _cut(line, available))
 
 

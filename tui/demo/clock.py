@@ -1,4 +1,4 @@
-"""The time in the make-believe workstation: the machine's own, or one that stands still until it is advanced."""
+"""The time in the make-believe workstation: the machine's own, or one that only moves when it is told to."""
 
 from __future__ import annotations
 

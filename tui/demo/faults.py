@@ -1,4 +1,4 @@
-"""What can go wrong with the make-believe engine: switches that a test or a demonstration turns on and off."""
+"""What can go wrong with the make-believe engine, as switches to turn on and off."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from tui.model.errors import EngineNotFound, EnginePermission, EngineRefused, EngineTimeout
 
 #: How long a call waits for a frozen engine before it gives up.
-# Shorter than with a real one: somebody is watching, and the answer is known.
 FROZEN_SECONDS = 2.0
+# Shorter than with a real one: somebody is watching, and the answer is known.
 
 
 class _Switch:

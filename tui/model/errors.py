@@ -1,19 +1,19 @@
 """Every failure that envtui knows how to explain, as one tree.
 
-    EnvtuiError                title, detail, hint
-    ├── SettingsError          a mistake in the settings file or an ENVTUI_* variable
-    ├── UsageError             a command line that cannot mean anything
-    ├── ReadOnlyRefusal        an action above SAFE while envtui runs read-only
-    └── EngineError            the container engine did not do what was asked
-        ├── EngineNotFound     nothing listens where the engine should be
-        ├── EnginePermission   the socket is there, but not for this user
-        ├── EngineUnreachable  address, TLS or network trouble on the way to it
-        ├── EngineTimeout      it took the question and did not answer in time
-        ├── EngineLost         it closed the connection in the middle of an answer
-        ├── EngineTooOld       its API is older than the oldest that envtui speaks
-        └── EngineRefused      it answered with an error status
-            ├── NoSuchContainer
-            └── Conflict
+EnvtuiError                title, detail, hint
+├── SettingsError          a mistake in the settings file or an ENVTUI_* variable
+├── UsageError             a command line that cannot mean anything
+├── ReadOnlyRefusal        an action above SAFE while envtui runs read-only
+└── EngineError            the container engine did not do what was asked
+    ├── EngineNotFound     nothing listens where the engine should be
+    ├── EnginePermission   the socket is there, but not for this user
+    ├── EngineUnreachable  address, TLS or network trouble on the way to it
+    ├── EngineTimeout      it took the question and did not answer in time
+    ├── EngineLost         it closed the connection in the middle of an answer
+    ├── EngineTooOld       its API is older than the oldest that envtui speaks
+    └── EngineRefused      it answered with an error status
+        ├── NoSuchContainer
+        └── Conflict
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tui import diagnostics
-from tui.backends.base import Containers, Engine, EventStream
 from tui.model.containers import (
     Container,
     ContainerDetails,
@@ -22,10 +22,13 @@ from tui.model.containers import (
     with_details,
 )
 from tui.model.errors import EngineTimeout, EnvtuiError, NoSuchContainer
-from tui.model.hosts import EngineInfo
 from tui.monitor.poller import unexpected
 from tui.monitor.store import Store
 from tui.monitor.topics import CONTAINERS, ENGINE
+
+if TYPE_CHECKING:
+    from tui.backends.base import Containers, Engine, EventStream
+    from tui.model.hosts import EngineInfo
 
 # A list follows when no event came for this long …
 _QUIET_SECONDS = 0.3
@@ -55,7 +58,8 @@ class _Stop:
     """The end."""
 
 
-_Message = ContainerEvent | ContainerDetails | _Ended | _Refresh | _Stop
+_Details = tuple[ContainerDetails, ...]
+_Message = ContainerEvent | _Details | _Ended | _Refresh | _Stop
 
 
 class ContainerWatch:
@@ -184,7 +188,9 @@ class ContainerWatch:
             now = self._clock()
             due = min(next_pulse, self._list_due if self._list_due is not None else next_pulse)
             try:
-                message = self._inbox.get(timeout=max(0.0, due - now)) if due > now else self._inbox.get_nowait()
+                message = (
+                    self._inbox.get(timeout=max(0.0, due - now)) if due > now else self._inbox.get_nowait()
+                )
             except queue.Empty:
                 message = None
             if message is not None and not self._handle_all(message):
@@ -226,7 +232,8 @@ class ContainerWatch:
             elif isinstance(message, ContainerEvent):
                 changed = self._apply(message) or changed
             else:
-                changed = self._merge(message) or changed
+                for details in message:
+                    changed = self._merge(details) or changed
             try:
                 message = self._inbox.get_nowait()
             except queue.Empty:
@@ -261,7 +268,9 @@ class ContainerWatch:
         if self._list_due is None:
             self._burst_began = now
             still_going = now - self._listed_at < 1.0
-            self._burst_limit = min(self._burst_limit * 2, _LONGEST_BURST_SECONDS) if still_going else _BURST_SECONDS
+            self._burst_limit = (
+                min(self._burst_limit * 2, _LONGEST_BURST_SECONDS) if still_going else _BURST_SECONDS
+            )
         self._list_due = min(now + _QUIET_SECONDS, self._burst_began + self._burst_limit)
 
     def _list(self) -> float:
@@ -300,15 +309,23 @@ def carried_over(old: Container | None, new: Container) -> Container:
     )
 
 
+# Ids of containers that are long gone must not add up; more than any screen shows.
+_READ_LIMIT = 5000
+# A page of fifty inspects takes about this long.
+_POST_SECONDS = 0.25
+
+
 class _DetailsReader:
     """Reads details of wanted containers once, one after the other, on the thread `details`."""
 
-    def __init__(self, containers: Containers, post: Callable[[ContainerDetails], None]) -> None:
+    def __init__(self, containers: Containers, post: Callable[[_Details], None]) -> None:
         self._containers = containers
         self._post = post
         self._condition = threading.Condition()
         self._wanted: tuple[str, ...] = ()
         self._read: set[str] = set()
+        self._found: list[ContainerDetails] = []
+        self._posted_at = 0.0
         self._stopped = False
         self._thread: threading.Thread | None = None
 
@@ -343,19 +360,29 @@ class _DetailsReader:
                 wanted = self._next()
                 if self._stopped or wanted is None:
                     return
+                if len(self._read) > _READ_LIMIT:
+                    self._read.intersection_update(self._wanted)
                 self._read.add(wanted)
-                # a map of those that were removed long ago must not grow for ever
-                self._read.intersection_update({*self._wanted, wanted}) if len(self._read) > 5000 else None
+                is_last = self._next() is None
             try:
-                self._post(self._containers.details(wanted))
+                self._found.append(self._containers.details(wanted))
             except NoSuchContainer:
-                continue
+                pass
             except EnvtuiError:
                 # the watch shows why the engine can't be asked; ask again when it is wanted anew
                 self._pause()
             except Exception as error:
                 diagnostics.record_exception("details", error)
                 self._pause()
+            self._hand_over(is_last)
+
+    def _hand_over(self, is_last: bool) -> None:
+        """Post what was found: all of it at the end, or now and then; each post makes the pane look anew."""
+        now = time.monotonic()
+        if self._found and (is_last or now - self._posted_at >= _POST_SECONDS):
+            self._post(tuple(self._found))
+            self._found.clear()
+            self._posted_at = now
 
     def _pause(self) -> None:
         with self._condition:

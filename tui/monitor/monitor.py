@@ -89,7 +89,9 @@ class Monitor:
     ) -> None:
         """Run a blocking question on a daemon thread; one of the two callbacks is called from it."""
         if not self._questions.acquire(blocking=False):
-            failed(EnvtuiError("Too many questions", "the engine has not answered the last ones", "Wait for it"))
+            failed(
+                EnvtuiError("Too many questions", "the engine has not answered the last ones", "Wait for it")
+            )
             return
 
         def run() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from tui.backends.base import Statistics
-from tui.model.containers import Container
 from tui.model.stats import ContainerStats, StatsSample, figures
 from tui.monitor.poller import Poller
 from tui.monitor.store import Store
 from tui.monitor.topics import CONTAINERS, STATISTICS
+
+if TYPE_CHECKING:
+    from tui.backends.base import Statistics
+    from tui.model.containers import Container
 
 
 class StatisticsWatch:
@@ -55,7 +58,7 @@ class StatisticsWatch:
         for container_id, sample in now.items():
             before = self._before.get(container_id)
             shown[container_id] = figures(before, sample)
-            # a poke soon after a sample would make a rate over a blink; keep the older one until it is worth it
+            # a poke soon after a sample would make a rate over a blink: keep the older one until then
             worth = before is None or sample.taken_at - before.taken_at >= _SHORTEST_SPAN_SECONDS
             kept[container_id] = sample if worth or before is None else before
         self._before = kept

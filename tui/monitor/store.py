@@ -26,7 +26,7 @@ class Store:
 
     def put(self, topic: Topic[T], value: T, duration: float = 0.0) -> None:
         """A new value; `duration` is what reading it took, in seconds."""
-        self._set(topic, lambda old: Snapshot(value, self._clock(), duration))
+        self._set(topic, lambda _: Snapshot(value, self._clock(), duration))
 
     def fail(self, topic: Topic[T], error: EnvtuiError) -> None:
         """A read that failed: the old value stays, with its age."""

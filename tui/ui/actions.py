@@ -41,7 +41,7 @@ class Action(Generic[Owner]):
     keys: tuple[str, ...]
     run: Callable[[Owner], None]
     danger: Danger = Danger.SAFE
-    why_not: Callable[[Owner], str | None] = lambda owner: None
+    why_not: Callable[[Owner], str | None] = lambda _: None
     hint: str = ""
 
 

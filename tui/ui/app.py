@@ -12,11 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from tui import diagnostics
-from tui.model.errors import SettingsError
 from tui.monitor.jobs import Job
 from tui.monitor.monitor import Monitor
 from tui.monitor.topics import JOBS, Snapshot
-from tui.settings import Settings
+from tui.settings import Settings, check_action_ids
 from tui.ui.actions import allowed
 from tui.ui.bridge import Bridge
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
@@ -34,9 +33,12 @@ def _action_provider() -> Any:
 
 def build_keymap(settings: Settings, read_only: bool) -> Keymap:
     """What keys mean with these settings. Raises SettingsError for a key that can't be."""
-    scopes = {pane.NAME: allowed(pane.ACTIONS, read_only) for pane in PANES} | {EVERYWHERE: EVERYWHERE_ACTIONS}
+    scopes = {pane.NAME: allowed(pane.ACTIONS, read_only) for pane in PANES} | {
+        EVERYWHERE: EVERYWHERE_ACTIONS
+    }
     every = {pane.NAME: pane.ACTIONS for pane in PANES} | {EVERYWHERE: EVERYWHERE_ACTIONS}
     # the whole registry is checked, so that a mistake shows in read-only mode too
+    check_action_ids(settings, [action.id for actions in every.values() for action in actions])
     Keymap(every, settings.keys, lambda action: settings.where(f"keys.{action}"))
     present = {action.id for actions in scopes.values() for action in actions}
     overrides = {action: keys for action, keys in settings.keys.items() if action in present}
@@ -63,11 +65,8 @@ class EnvtuiApp(App[None]):
         self.settings = settings
         self.keymap = build_keymap(settings, monitor.read_only)
         if settings.theme not in self.available_themes:
-            raise SettingsError(
-                f"{settings.where('theme')}: there is no theme {settings.theme!r}",
-                "",
-                f"One of: {', '.join(sorted(self.available_themes))}",
-            )
+            themes = ", ".join(sorted(self.available_themes))
+            raise settings.mistake("theme", settings.theme, f"one of {themes}")
         self.theme = settings.theme
         self.bridge = Bridge(monitor, self._complain)
         self.failure: BaseException | None = None

@@ -1,4 +1,4 @@
-"""Brings what the monitor's threads find into the event loop: one wake-up for a burst, every reader guarded."""
+"""Brings what the monitor's threads find into the event loop: one wake-up a burst, each reader guarded."""
 
 from __future__ import annotations
 

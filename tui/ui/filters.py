@@ -20,7 +20,7 @@ class Filter:
     def matcher(self) -> Callable[[str], bool]:
         """A test for one text. Raises re.error when the expression is malformed."""
         if not self.text or self.text == "!":
-            return lambda text: True
+            return lambda _: True
         inverted = self.text.startswith("!")
         pattern = re.compile(self.text[1:] if inverted else self.text, re.IGNORECASE)
         return lambda text: bool(pattern.search(text)) is not inverted

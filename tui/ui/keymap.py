@@ -54,7 +54,9 @@ class Keymap:
         known = {action.id for actions in scopes.values() for action in actions}
         for unknown in overrides.keys() - known:
             raise SettingsError(
-                f"{where(unknown)}: no action is called {unknown!r}", "", f"One of: {', '.join(sorted(known))}"
+                f"{where(unknown)}: no action is called {unknown!r}",
+                "",
+                f"One of: {', '.join(sorted(known))}",
             )
         self._keys = {
             action.id: tuple(key_name(key) for key in overrides.get(action.id, action.keys))

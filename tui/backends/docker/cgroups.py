@@ -46,9 +46,7 @@ class CgroupRoots:
 class CgroupReader:
     """Reads the groups of containers that run on this machine. Used by one thread."""
 
-    def __init__(
-        self, roots: CgroupRoots | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, roots: CgroupRoots | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         """Args: roots of the kernel's files; clock in monotonic seconds."""
         self._roots = roots or CgroupRoots()
         self._clock = clock
@@ -121,7 +119,9 @@ class CgroupReader:
     ) -> StatsSample:
         missing = []
         if network[0] is None:
-            why = "uses the host's network" if container.network_mode == "host" else "not readable by this user"
+            why = (
+                "uses the host's network" if container.network_mode == "host" else "not readable by this user"
+            )
             missing += [("network_rx_bytes", why), ("network_tx_bytes", why)]
         if blocks[0] is None:
             why = "the kernel does not count it here"

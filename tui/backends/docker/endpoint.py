@@ -1,15 +1,13 @@
-"""Which engine to talk to: found in the order in which the docker command line finds it, then rootless and Podman."""
+"""Which engine to talk to, found in the docker command line's own order, then rootless, then Podman."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tui.model.errors import EngineNotFound, EngineUnreachable
 
@@ -92,9 +90,7 @@ def _is_socket(path: str) -> bool:
         return False
 
 
-def _parse(
-    url: str, origin: str, environ: Mapping[str, str], tls: TlsFiles | None = None
-) -> Endpoint:
+def _parse(url: str, origin: str, environ: Mapping[str, str], tls: TlsFiles | None = None) -> Endpoint:
     scheme, _, rest = url.partition("://")
     if any(ord(character) < 33 or ord(character) == 127 for character in url):
         raise _malformed(url, origin, "it holds a blank or control character")
@@ -104,6 +100,8 @@ def _parse(
         return Endpoint(url, origin, socket_path=rest)
     if scheme in ("tcp", "http", "https"):
         try:
+            from urllib.parse import urlsplit
+
             parts = urlsplit(f"tcp://{rest}")
             name, port = parts.hostname, parts.port
         except ValueError as error:
@@ -160,6 +158,8 @@ def _from_context(name: str, origin: str, environ: Mapping[str, str]) -> Endpoin
     """The endpoint of a docker context, kept under the SHA-256 of its name (docker/cli, context store)."""
     if name == "default":
         return _default(environ)
+    import hashlib
+
     digest = hashlib.sha256(name.encode()).hexdigest()
     contexts = _docker_folder(environ) / "contexts"
     meta_file = contexts / "meta" / digest / "meta.json"
@@ -167,9 +167,13 @@ def _from_context(name: str, origin: str, environ: Mapping[str, str]) -> Endpoin
         endpoint = json.loads(meta_file.read_bytes())["Endpoints"]["docker"]
         url = endpoint["Host"]
     except FileNotFoundError as error:
-        raise EngineNotFound(f"Host {name!r} ({origin})", "there is no docker context of that name", ACCEPTED) from error
+        raise EngineNotFound(
+            f"Host {name!r} ({origin})", "there is no docker context of that name", ACCEPTED
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EngineNotFound(f"Host {name!r} ({origin})", f"its docker context can't be read: {error}", ACCEPTED) from error
+        raise EngineNotFound(
+            f"Host {name!r} ({origin})", f"its docker context can't be read: {error}", ACCEPTED
+        ) from error
     tls_folder = contexts / "tls" / digest / "docker"
     tls = _tls_in(tls_folder, verify=not endpoint.get("SkipTLSVerify")) if tls_folder.is_dir() else None
     return _parse(str(url), f"context {name}", environ, tls)

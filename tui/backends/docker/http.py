@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import socket
 from typing import Any
 
@@ -93,13 +92,15 @@ class EngineHttp:
                 context.verify_mode = ssl.CERT_NONE
             if endpoint.tls.certificate:
                 context.load_cert_chain(endpoint.tls.certificate, endpoint.tls.key)
-        return http.client.HTTPSConnection(endpoint.tcp_host, endpoint.tcp_port, timeout=seconds, context=context)
+        return http.client.HTTPSConnection(
+            endpoint.tcp_host, endpoint.tcp_port, timeout=seconds, context=context
+        )
 
     @staticmethod
     def _read(
         connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: Deadline
     ) -> bytes:
-        blocks = []
+        blocks: list[bytes] = []
         while True:
             if deadline.passed:
                 raise TimeoutError

@@ -74,7 +74,9 @@ class DockerSdk:
         endpoint = self._engine.endpoint
         version = self._engine.api_version()
         try:
-            client = APIClient(base_url=_base_url(endpoint), version=version, timeout=seconds, tls=_tls(endpoint))
+            client = APIClient(
+                base_url=_base_url(endpoint), version=version, timeout=int(seconds), tls=_tls(endpoint)
+            )
         except errors.DockerException as error:
             raise unreachable(endpoint, error) from error
         try:
@@ -116,7 +118,7 @@ def _tls(endpoint: Endpoint) -> Any:
 
 
 def _connection_error(endpoint: Endpoint, error: Exception, seconds: float) -> EngineError:
-    """requests wraps what the socket raised several times; the innermost says what happened."""
+    """Requests wraps what the socket raised several times; the innermost says what happened."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, TimeoutError | BlockingIOError):
@@ -124,7 +126,11 @@ def _connection_error(endpoint: Endpoint, error: Exception, seconds: float) -> E
         if isinstance(cause, ConnectionResetError | BrokenPipeError):
             return lost(endpoint)
         if isinstance(cause, PermissionError | FileNotFoundError | ConnectionRefusedError):
-            return unreachable(endpoint, cause) if endpoint.socket_path is None else socket_error(endpoint, cause)
+            return (
+                unreachable(endpoint, cause)
+                if endpoint.socket_path is None
+                else socket_error(endpoint, cause)
+            )
         inner = [part for part in cause.args if isinstance(part, BaseException)]
         cause = cause.__cause__ or cause.__context__ or (inner[0] if inner else None)
     return lost(endpoint)

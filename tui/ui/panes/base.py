@@ -1,4 +1,4 @@
-"""A pane that shows items as a table: filter, order, marks, cursor and its four faces; a subclass says what of."""
+"""A pane that shows items as a table: filter, order, marks, cursor and its four faces."""
 
 from __future__ import annotations
 
@@ -261,7 +261,9 @@ class TablePane(Vertical, Generic[Item]):
             words = f" {marked} marked" + (f", {unseen} hidden" if unseen else "") + " "
             right.append((words, "badge"))
         if self.filter.text:
-            right.append((f" /{printable(self.filter.text)}/ {len(self._shown)} of {len(self.items)} ", "warn"))
+            right.append(
+                (f" /{printable(self.filter.text)}/ {len(self._shown)} of {len(self.items)} ", "warn")
+            )
         left: list[Part] = [
             (f" {self.number} {self.TITLE} ", "strong"),
             (f" {self.summary()}", "muted"),

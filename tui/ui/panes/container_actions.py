@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 _VALID_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 _CONSEQUENCES = {
-    Operation.STOP: f"Their processes get SIGTERM, and SIGKILL after {STOP_GRACE_SECONDS} s. What they had in memory is lost.",
+    Operation.STOP: f"Their processes get SIGTERM, and SIGKILL after {STOP_GRACE_SECONDS} s. "
+    "What they had in memory is lost.",
     Operation.RESTART: f"Their processes end (SIGTERM, SIGKILL after {STOP_GRACE_SECONDS} s) and start anew. "
     "What they had in memory is lost.",
     Operation.PAUSE: "Their processes stand still where they are and keep their memory, on GPUs too.",
     Operation.UNPAUSE: "Their processes go on where they stood.",
     Operation.KILL: "Their processes get SIGKILL at once and can save nothing.",
-    Operation.REMOVE: "Their writable layers go for good: files and environments made inside that are not on a volume.",
+    Operation.REMOVE: "Their writable layers go for good: "
+    "files and environments made inside that are not on a volume.",
 }
 
 
@@ -121,7 +123,9 @@ def remove(pane: ContainersPane) -> None:
     def look_up() -> dict[str, ContainerDetails]:
         return {each.id: backend.details(each.id) for each in containers}
 
-    pane.bridge.ask(look_up, lambda details: _ask_to_remove(pane, containers, details), lambda error: tell(pane, error))
+    pane.bridge.ask(
+        look_up, lambda details: _ask_to_remove(pane, containers, details), lambda error: tell(pane, error)
+    )
 
 
 def _ask_to_remove(

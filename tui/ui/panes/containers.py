@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from tui.model.containers import ALIVE_STATES, Container, ContainerState, Health, fold_ports
 from tui.model.joins import ContainerRow, container_rows
@@ -129,7 +129,7 @@ class ContainersPane(TablePane[ContainerRow]):
             lambda row: (row.container.project or "").casefold(),
         ),
     )
-    ACTIONS: tuple[Action[Any], ...] = (
+    ACTIONS: ClassVar[tuple[Action[Any], ...]] = (
         Action(
             "containers.stop",
             "Stop, or start what is stopped …",
@@ -245,7 +245,13 @@ class ContainersPane(TablePane[ContainerRow]):
     def searchable(self, item: ContainerRow) -> str:
         """Name, image, state, ports and project."""
         container = item.container
-        parts = (container.name, container.image, _state(item)[0], fold_ports(container.ports), container.project or "")
+        parts = (
+            container.name,
+            container.image,
+            _state(item)[0],
+            fold_ports(container.ports),
+            container.project or "",
+        )
         return "\n".join(parts)
 
     def hidden(self, item: ContainerRow) -> bool:
@@ -314,7 +320,8 @@ def _figures_line(item: ContainerRow) -> tuple[list[Part], list[Part]]:
     limit = stats.memory_limit_bytes
     parts = [
         f"cpu {_shown(stats.cpu_percent, format_percent)}",
-        f"memory {_shown(stats.memory_bytes, format_bytes)}" + (f" of {format_bytes(limit.value)}" if limit.value else ""),
+        f"memory {_shown(stats.memory_bytes, format_bytes)}"
+        + (f" of {format_bytes(limit.value)}" if limit.value else ""),
         f"pids {_shown(stats.pids, str)}",
         _pair("net", "↓", stats.network_rx_bytes_per_second, "↑", stats.network_tx_bytes_per_second),
         _pair("disk", "r", stats.block_read_bytes_per_second, "w", stats.block_write_bytes_per_second),

@@ -1,4 +1,4 @@
-"""Everything that the engine knows of one object, as an indented tree, with secrets masked until asked for."""
+"""Everything that the engine knows of one object, as an indented tree, secrets masked until asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from tui.ui.bridge import Bridge
 from tui.ui.screens.text import Line, TextScreen
 from tui.ui.text import printable
 
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASS(WORD|WD|PHRASE)?\b|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASS(WORD|WD|PHRASE)?\b|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY", re.IGNORECASE
+)
 _MASK = "••••••"
 
 
@@ -67,7 +69,12 @@ def tree_lines(told: Any, reveals: bool, depth: int = 0) -> Iterator[Line]:
                 yield [name]
                 yield from tree_lines(value, reveals, depth + 1)
             else:
-                hides = isinstance(value, str) and bool(value) and bool(_SECRET_NAME.search(str(key))) and not reveals
+                hides = (
+                    isinstance(value, str)
+                    and bool(value)
+                    and bool(_SECRET_NAME.search(str(key)))
+                    and not reveals
+                )
                 yield [name, (f" {_MASK if hides else _scalar(value)}", "")]
     elif isinstance(told, list):
         for value in told:

@@ -21,6 +21,7 @@ from tui.ui.panes.base import TablePane
 from tui.ui.text import printable, width_of
 from tui.ui.widgets.line_bar import LineBar, Part
 from tui.ui.widgets.line_table import LineTable
+from tui.ui.widgets.tones import TONE_CLASSES
 
 if TYPE_CHECKING:
     from tui.ui.app import EnvtuiApp
@@ -32,6 +33,8 @@ _WIDE_COLUMNS, _WIDE_ROWS = 120, 30
 class MainScreen(Screen[None]):
     """Lays the panes out. Knows actions only as registry entries."""
 
+    COMPONENT_CLASSES = set(TONE_CLASSES)  # noqa: RUF012 - Textual's type
+
     def __init__(self, bridge: Bridge, keymap: Keymap) -> None:
         """Args: the panes' source of facts; what keys mean."""
         super().__init__()
@@ -41,6 +44,7 @@ class MainScreen(Screen[None]):
             pane(number, bridge) for number, pane in enumerate(PANES, start=1)
         )
         self._focused_pane = self.panes[0]
+        self._focused_pane.add_class("-focused")
 
     def compose(self) -> ComposeResult:
         """Bars around the panes."""
@@ -53,7 +57,7 @@ class MainScreen(Screen[None]):
         """The first pane has the focus; a tick shows ages and the clock."""
         self.focus_pane(self.panes[0])
         for topic in status.TOPICS:
-            self.bridge.read(topic, lambda snapshot: self.update_status())
+            self.bridge.read(topic, lambda _: self.update_status())
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self.bridge.monitor.watch_header)
 
@@ -162,7 +166,9 @@ class MainScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Wide terminals show all panes."""
-        self.set_class(event.size.width >= _WIDE_COLUMNS and event.size.height >= _WIDE_ROWS, "-wide")
+        if len(self.panes) > 1:
+            # a change of class costs 10 ms of the start: one pane looks the same either way
+            self.set_class(event.size.width >= _WIDE_COLUMNS and event.size.height >= _WIDE_ROWS, "-wide")
         self.update_keys()
         self.update_status()
 

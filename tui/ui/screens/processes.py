@@ -45,6 +45,11 @@ def table_lines(table: ProcessTable) -> list[Line]:
     rows = [tuple(printable(cell) for cell in row) for row in (table.titles, *table.rows)]
     if not rows[0]:
         return []
-    widths = [max(width_of(row[column]) for row in rows if column < len(row)) for column in range(len(rows[0]))]
-    lines = ["  ".join([*(fit(cell, width) for cell, width in zip(row[:-1], widths, strict=False)), row[-1]]) for row in rows]
+    widths = [
+        max(width_of(row[column]) for row in rows if column < len(row)) for column in range(len(rows[0]))
+    ]
+    lines = [
+        "  ".join([*(fit(cell, width) for cell, width in zip(row[:-1], widths, strict=False)), row[-1]])
+        for row in rows
+    ]
     return [[(line, "strong" if number == 0 else "")] for number, line in enumerate(lines)]

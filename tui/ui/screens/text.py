@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from tui.ui.filters import Filter
 from tui.ui.widgets.line_bar import LineBar, Part
 from tui.ui.widgets.line_view import LineView
+from tui.ui.widgets.tones import TONE_CLASSES
 
 if TYPE_CHECKING:
     from tui.ui.widgets.filter_bar import FilterBar
@@ -23,6 +24,7 @@ Line = Sequence[Part]
 class TextScreen(ModalScreen[None]):
     """Lines that can be scrolled and filtered (`/`); esc closes the topmost thing."""
 
+    COMPONENT_CLASSES = set(TONE_CLASSES)  # noqa: RUF012 - Textual's type
     #: keys of a subclass for the hints, as (key, word)
     KEYS: tuple[tuple[str, str], ...] = ()
 
@@ -112,4 +114,6 @@ class TextScreen(ModalScreen[None]):
         self.app.notify(f"{len(text.splitlines())} lines", title="Copied", markup=False)
 
     def _show_title(self, more: str = "") -> None:
-        self.query_one(".pane-title", LineBar).show([(f" {self._title} ", "strong")], [(f" {more} ", "warn")] if more else [])
+        self.query_one(".pane-title", LineBar).show(
+            [(f" {self._title} ", "strong")], [(f" {more} ", "warn")] if more else []
+        )

@@ -56,7 +56,9 @@ def place(columns: Sequence[Column], needed: Sequence[int], available: int) -> t
     widths = {index: columns[index].width for index in chosen}
     spare = available - _least(columns, chosen)
     for index in chosen:
-        wanted = min(max(columns[index].widest, columns[index].width), max(needed[index], columns[index].width))
+        wanted = min(
+            max(columns[index].widest, columns[index].width), max(needed[index], columns[index].width)
+        )
         more = max(0, min(wanted - widths[index], spare))
         widths[index] += more
         spare -= more

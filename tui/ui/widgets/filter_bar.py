@@ -40,7 +40,9 @@ class FilterBar(Horizontal):
     def compose(self) -> ComposeResult:
         """A slash, the input, and room for a complaint."""
         yield Label("/", markup=False)
-        yield Input(self._start.text, placeholder="regular expression, ! in front inverts", select_on_focus=False)
+        yield Input(
+            self._start.text, placeholder="regular expression, ! in front inverts", select_on_focus=False
+        )
         yield Label("", id="complaint", markup=False)
 
     def on_mount(self) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -18,9 +17,8 @@ from textual.strip import Strip
 
 from tui.ui.text import fit, width_of
 from tui.ui.widgets.columns import GAP, Column, PlacedColumn, place
+from tui.ui.widgets.tones import ToneStyles
 
-#: How a cell or a row looks; each is a component class in the style sheet.
-TONES = ("good", "busy", "warn", "bad", "muted", "stale")
 _ASCENDING, _DESCENDING = "▲", "▼"
 _MARK = "✓"
 # the mark's own cell and the gap behind it
@@ -34,7 +32,7 @@ class Row:
     Attributes:
         key: names the item; the cursor and the marks stay with it.
         cells: printable text, one a column.
-        tones: one a column, "" for plain; see TONES.
+        tones: one a column, "" for plain; see the module `tones`.
         tone: of the whole line where a cell has none.
     """
 
@@ -46,14 +44,6 @@ class Row:
 
 class LineTable(ScrollView, can_focus=True):
     """Rows under a header. Gives key presses back to whoever holds it; the mouse it understands itself."""
-
-    COMPONENT_CLASSES = {  # noqa: RUF012 - the name and type are Textual's
-        "line-table--header",
-        "line-table--cursor",
-        "line-table--cursor-blurred",
-        "line-table--marked",
-        *(f"line-table--{tone}" for tone in TONES),
-    }
 
     class CursorMoved(Message):
         """The cursor is on another item, or on none."""
@@ -82,11 +72,12 @@ class LineTable(ScrollView, can_focus=True):
     class VisibleChanged(Message):
         """Other rows are on screen."""
 
-    def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:
         """Args: columns in order."""
         super().__init__(id=id)
         self._columns = tuple(columns)
         self._placed: tuple[PlacedColumn, ...] = ()
+        self._placed_for = 0
         self._needed: tuple[int, ...] = tuple(len(column.title) for column in columns)
         self._rows: tuple[Row, ...] = ()
         self._index: dict[str, int] = {}
@@ -94,7 +85,7 @@ class LineTable(ScrollView, can_focus=True):
         self._marked: frozenset[str] = frozenset()
         self._sort: tuple[str, bool] = ("", False)
         self._strips: dict[str, Strip] = {}
-        self._styles: dict[str, Style] = {}
+        self._styles = ToneStyles(self)
         self._last_visible: tuple[str, ...] = ()
 
     # -- what it shows
@@ -203,6 +194,9 @@ class LineTable(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the widget: the header, then rows from the scroll offset on."""
         width = self.size.width
+        if width != self._placed_for:
+            # the first paint comes before the event that tells the size
+            self._place_columns()
         if y == 0:
             return self._header_strip(width)
         index = self.scroll_offset.y + y - 1
@@ -221,27 +215,25 @@ class LineTable(ScrollView, can_focus=True):
         self._strips.clear()
 
     def _row_strip(self, row: Row, under_cursor: bool, width: int) -> Strip:
-        base = self.rich_style
-        if row.tone:
-            base = self._tone_style(row.tone)
-        overlay = Style.null()
-        if row.key in self._marked:
-            overlay += self._component("line-table--marked")
+        plain = self.rich_style
+        base = plain + self._styles[row.tone]
+        overlay = self._styles["marked" if row.key in self._marked else ""]
         if under_cursor:
-            focused = "line-table--cursor" if self.has_focus else "line-table--cursor-blurred"
-            overlay += self._component(focused)
+            overlay += self._styles["cursor" if self.has_focus else "cursor-blurred"]
         mark = _MARK if row.key in self._marked else ">" if under_cursor else " "
         segments = [Segment(f"{mark} ", base + overlay)]
         for number, placed in enumerate(self._placed):
             column = self._columns[placed.index]
             tone = row.tones[placed.index] if row.tones and not row.tone else ""
-            style = self._tone_style(tone) if tone else base
+            style = plain + self._styles[tone] if tone else base
             text = fit(row.cells[placed.index], placed.width, column.align_right)
-            segments.append(Segment(text + (" " * GAP if number < len(self._placed) - 1 else ""), style + overlay))
+            segments.append(
+                Segment(text + (" " * GAP if number < len(self._placed) - 1 else ""), style + overlay)
+            )
         return Strip(segments).adjust_cell_length(width, base + overlay).simplify()
 
     def _header_strip(self, width: int) -> Strip:
-        style = self._component("line-table--header")
+        style = self.rich_style + self._styles["header"]
         sorted_by, descending = self._sort
         parts = [" " * _MARK_CELLS]
         for placed in self._placed:
@@ -251,15 +243,6 @@ class LineTable(ScrollView, can_focus=True):
                 title += _DESCENDING if descending else _ASCENDING
             parts.append(fit(title, placed.width, column.align_right) + " " * GAP)
         return Strip([Segment("".join(parts), style)]).adjust_cell_length(width, style)
-
-    def _tone_style(self, tone: str) -> Style:
-        return self._component(f"line-table--{tone}")
-
-    def _component(self, name: str) -> Style:
-        style = self._styles.get(name)
-        if style is None:
-            style = self._styles[name] = self.get_component_rich_style(name)
-        return style
 
     # -- geometry
 
@@ -275,11 +258,13 @@ class LineTable(ScrollView, can_focus=True):
                 needed[number] = max((needed[number], *(width_of(row.cells[number]) for row in self._rows)))
         self._needed = tuple(needed)
         placed = place(self._columns, self._needed, self.size.width - _MARK_CELLS)
-        if placed != self._placed:
-            self._placed = placed
+        if placed != self._placed or self.size.width != self._placed_for:
+            self._placed, self._placed_for = placed, self.size.width
             self._strips.clear()
             self.refresh()
-        self.virtual_size = Size(self.size.width, len(self._rows) + 1)
+        virtual_size = Size(self.size.width, len(self._rows) + 1)
+        if virtual_size != self.virtual_size:
+            self.virtual_size = virtual_size
 
     def _keep_cursor(self, old_index: int | None, old_key: str | None) -> None:
         """Find the cursor's item again, and scroll so that it stays on its line of the screen."""
@@ -293,9 +278,15 @@ class LineTable(ScrollView, can_focus=True):
         if old_key is not None:
             self._strips.pop(old_key, None)
         self._strips.pop(self._rows[new_index].key, None)
-        if old_index is not None and new_index != old_index:
-            top = self.scroll_offset.y + new_index - old_index
-            self.scroll_to(y=max(0, min(top, len(self._rows) - self._page)), animate=False)
+        top = self.scroll_offset.y
+        if old_index is None or new_index == old_index:
+            return
+        if top > 0:
+            top += new_index - old_index
+        elif new_index >= self._page:
+            # at the top of the list new rows show above the cursor, as long as it stays in view
+            top = new_index - self._page + 1
+        self.scroll_to(y=max(0, min(top, len(self._rows) - self._page)), animate=False)
 
     def _painted_lines(self) -> tuple[int, list[tuple[Row, bool]]]:
         top = self.scroll_offset.y

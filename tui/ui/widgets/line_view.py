@@ -10,18 +10,18 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.ui.text import width_of
-from tui.ui.widgets.line_bar import BAR_TONES, Part
+from tui.ui.widgets.line_bar import Part
+from tui.ui.widgets.tones import ToneStyles
 
 
 class LineView(ScrollView, can_focus=True):
     """Lines of printable text. Wider lines are scrolled to sideways."""
 
-    COMPONENT_CLASSES = {f"line-bar--{tone}" for tone in BAR_TONES}  # noqa: RUF012 - Textual's type
-
     def __init__(self) -> None:
         """Empty at first."""
         super().__init__()
         self._lines: tuple[tuple[Part, ...], ...] = ()
+        self._styles = ToneStyles(self)
 
     def show(self, lines: Sequence[Sequence[Part]]) -> None:
         """Show these lines; where it is scrolled to stays."""
@@ -42,11 +42,13 @@ class LineView(ScrollView, can_focus=True):
         width = self.size.width
         if top + y >= len(self._lines):
             return Strip.blank(width, base)
-        segments = [
-            Segment(text, base + self.get_component_rich_style(f"line-bar--{tone}", partial=True) if tone else base)
-            for text, tone in self._lines[top + y]
-        ]
+        segments = [Segment(text, base + self._styles[tone]) for text, tone in self._lines[top + y]]
         return Strip(segments).crop_extend(left, left + width, base)
+
+    def notify_style_update(self) -> None:
+        """The theme changed."""
+        super().notify_style_update()
+        self._styles.clear()
 
     def move(self, key: str) -> bool:
         """Scroll as a list does for a key (Textual's name); False for a key that means nothing here."""

@@ -1,0 +1,42 @@
+"""Fixtures that start a private engine for the session and put a proxy in front of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rig.engine import PrivateEngine, why_unavailable
+from tests.rig.proxy import EngineProxy
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[PrivateEngine]:
+    """One engine for the session, with the rig's image.
+
+    Skips where no engine can run; with ENVTUI_REQUIRE_ENGINE=1 it fails there.
+    """
+    reason = why_unavailable()
+    if reason is not None:
+        if os.environ.get("ENVTUI_REQUIRE_ENGINE") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with PrivateEngine() as private:
+        private.build_image()
+        yield private
+
+
+@pytest.fixture
+def clean_engine(engine: PrivateEngine) -> PrivateEngine:
+    """The session's engine, answering, without containers, networks and volumes of earlier tests."""
+    engine.recover()
+    engine.remove_all()
+    return engine
+
+
+@pytest.fixture
+def proxy(clean_engine: PrivateEngine) -> Iterator[EngineProxy]:
+    """A fresh proxy in front of a clean engine."""
+    with EngineProxy(clean_engine.socket_path) as front:
+        yield front

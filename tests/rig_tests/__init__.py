@@ -1,0 +1,1 @@
+"""Tests of the rig itself, on real components."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ class Workstation:
     Attributes:
         name: "local", "demo", or the engine's address where one was named.
         is_demo: it is make-believe.
+        now: the time that ages and the clock are shown by, in seconds since the epoch.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Workstation:
     containers: Containers
     statistics: Statistics
     is_demo: bool = False
+    now: Callable[[], float] = time.time
 
 
 def open_local(host: str | None = None, environ: Mapping[str, str] | None = None) -> Workstation:
@@ -57,4 +60,6 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
     from tui.demo.world import DemoWorld
 
     world = world or DemoWorld()
-    return Workstation("demo", DemoEngine(world), DemoContainers(world), DemoStatistics(world), is_demo=True)
+    return Workstation(
+        "demo", DemoEngine(world), DemoContainers(world), DemoStatistics(world), True, world.clock.now
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,9 @@ from tui.commands.options import load_settings, open_workstation
 from tui.commands.table import print_table
 from tui.model.containers import Container, ContainerDetails, fold_ports, with_details
 from tui.model.errors import NoSuchContainer
+from tui.model.joins import age_of
 from tui.model.stats import ContainerStats, figures
-from tui.model.units import format_age, format_bytes, format_percent, iso_time
+from tui.model.units import format_bytes, format_percent, iso_time
 
 if TYPE_CHECKING:
     import argparse
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if options.json:
         print(json.dumps([as_json(each, stats.get(each.id), options.stats) for each in chosen], indent=2))
     else:
-        _print_people(chosen, stats, options.stats)
+        _print_people(chosen, stats, options.stats, workstation.now())
     sys.stdout.flush()
     return 0
 
@@ -115,7 +115,7 @@ def as_json(container: Container, stats: ContainerStats | None, with_stats: bool
 
 
 def _print_people(
-    containers: Sequence[Container], stats: Mapping[str, ContainerStats], with_stats: bool
+    containers: Sequence[Container], stats: Mapping[str, ContainerStats], with_stats: bool, now: float
 ) -> None:
     titles = ["NAME", "STATE", *(("CPU", "MEMORY") if with_stats else ()), "AGE", "IMAGE", "PORTS"]
     rows = []
@@ -133,8 +133,7 @@ def _print_people(
                 if used is None or used.memory_bytes.value is None
                 else format_bytes(used.memory_bytes.value)
             )
-        since = each.started_at if each.is_alive else each.finished_at or each.created_at
-        cells += [format_age(time.time() - since) if since else "–", each.image, fold_ports(each.ports)]
+        cells += [age_of(each, now) or "–", each.image, fold_ports(each.ports)]
         rows.append(cells)
     if not rows and sys.stdout.isatty():
         _say_nothing_runs()

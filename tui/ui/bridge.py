@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -26,12 +27,15 @@ class Bridge:
         self._complain = complain
         self._readers: dict[Topic[Any], list[Callable[[Snapshot[Any]], None]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = contextvars.Context()
         self._held: set[Topic[Any]] = set()
         self._frozen = False
 
     def open(self) -> None:
         """Begin to listen; must be called in the running event loop."""
         self._loop = asyncio.get_running_loop()
+        # Textual knows the running app by a context variable, which threads do not have
+        self._context = contextvars.copy_context()
         self.monitor.store.on_change(self._wake)
 
     def close(self) -> None:
@@ -92,7 +96,7 @@ class Bridge:
         if loop is None:
             return
         try:
-            loop.call_soon_threadsafe(self._protected, call)
+            loop.call_soon_threadsafe(self._protected, call, context=self._context)
         except RuntimeError:
             diagnostics.logger("bridge").info("news came after the screen was closed")
 

@@ -61,4 +61,8 @@ def _right(bridge: Bridge, pane: TablePane[Any]) -> list[Part]:
     right: list[Part] = []
     for badge in badges:
         right += [(f" {badge} ", "badge"), (" ", "")]
-    return [(" ", ""), *right, (f"{time.strftime('%H:%M')} ", "muted")]
+    return [
+        (" ", ""),
+        *right,
+        (f"{time.strftime('%H:%M', time.localtime(monitor.workstation.now()))} ", "muted"),
+    ]

@@ -28,7 +28,7 @@ Item = TypeVar("Item")
 
 # Sorting by a live figure moves rows at most this often, so that they can be read.
 _LIVE_SORT_SECONDS = 3.0
-# Cells with ages in them are filled anew this often, though nothing else of the item changed.
+# Ages are looked at anew this often, though nothing else changed.
 _AGES_SECONDS = 15.0
 
 
@@ -77,7 +77,7 @@ class TablePane(Vertical, Generic[Item]):
         self._sorted_at = 0.0
         self._ages_turn = 0
         self._shown: dict[str, Item] = {}
-        self._drawn: dict[str, tuple[tuple[Item, str, int], Row]] = {}
+        self._drawn: dict[str, tuple[tuple[Item, str], Row]] = {}
         self._snapshots: dict[Topic[Any], Snapshot[Any]] = {}
 
     # -- what a subclass says
@@ -185,7 +185,7 @@ class TablePane(Vertical, Generic[Item]):
 
     def _row(self, key: str, item: Item, stale: bool) -> Row:
         tone = "stale" if stale else "muted" if self.dimmed(item) else ""
-        drawn_for = (item, tone, int(time.time() / _AGES_SECONDS))
+        drawn_for = (item, tone)
         old = self._drawn.get(key)
         if old is not None and old[0] == drawn_for:
             return old[1]
@@ -294,7 +294,7 @@ class TablePane(Vertical, Generic[Item]):
 
     def refresh_ages(self) -> None:
         """Fill cells with ages in them anew, now and then."""
-        turn = int(time.time() / _AGES_SECONDS)
+        turn = int(time.monotonic() / _AGES_SECONDS)
         if turn != self._ages_turn:
             self._ages_turn = turn
             self.update_rows()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -11,7 +10,7 @@ from tui.model.joins import ContainerRow, container_rows
 from tui.model.operations import Operation
 from tui.model.reading import Reading
 from tui.model.stats import ContainerStats
-from tui.model.units import format_age, format_bytes, format_percent, format_rate
+from tui.model.units import format_bytes, format_percent, format_rate
 from tui.monitor.topics import CONTAINERS, STATISTICS
 from tui.ui.actions import Action, Danger
 from tui.ui.panes import container_actions
@@ -62,15 +61,6 @@ def _memory(row: ContainerRow) -> tuple[str, str]:
     return format_bytes(used), "warn" if nearly_full else ""
 
 
-def _age(row: ContainerRow) -> tuple[str, str]:
-    """How long it is what it is: up for so long, or ended so long ago."""
-    container = row.container
-    since = container.started_at if container.is_alive else container.finished_at or container.created_at
-    if since is None:
-        return _UNKNOWN, "muted"
-    return format_age(max(0.0, time.time() - since)), ""
-
-
 def _figure(row: ContainerRow, read: Callable[[ContainerStats], Reading[Any]]) -> float:
     """For sorting: what has no figure comes last when the largest come first."""
     value = read(row.stats).value if row.stats else None
@@ -110,7 +100,7 @@ class ContainersPane(TablePane[ContainerRow]):
         ),
         PaneColumn(
             Column("age", "AGE", 4, align_right=True),
-            _age,
+            lambda row: (row.age, "") if row.age else (_UNKNOWN, "muted"),
             lambda row: row.container.started_at or row.container.created_at or 0.0,
             falls=True,
         ),
@@ -232,7 +222,8 @@ class ContainersPane(TablePane[ContainerRow]):
 
     def join(self) -> Sequence[ContainerRow]:
         """Containers with their figures."""
-        return container_rows(self.value(CONTAINERS) or (), self.value(STATISTICS) or {})
+        now = self.bridge.monitor.workstation.now()
+        return container_rows(self.value(CONTAINERS) or (), self.value(STATISTICS) or {}, now)
 
     def key(self, item: ContainerRow) -> str:
         """The full id."""

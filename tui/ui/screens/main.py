@@ -26,6 +26,8 @@ from tui.ui.widgets.tones import TONE_CLASSES
 if TYPE_CHECKING:
     from tui.ui.app import EnvtuiApp
 
+# The last of what holds everywhere: menu, keys, quit. Who knows these finds the rest.
+_ALWAYS_HINTED = 4
 # From this size on all panes are shown at once; below, the focused one fills the screen.
 _WIDE_COLUMNS, _WIDE_ROWS = 120, 30
 
@@ -93,16 +95,20 @@ class MainScreen(Screen[None]):
 
     def update_keys(self) -> None:
         """The key bar: hints of the focused pane and of what holds everywhere, as many as fit."""
-        hints: list[Part] = []
-        room = self.size.width
-        for action in (*self._actions(self.focused_pane.NAME), *self._actions(EVERYWHERE)):
-            keys = self.keymap.keys(action.id)
-            if action.hint and keys:
-                parts = [(f" {keys[0]}", "key"), (f" {action.hint} ", "muted")]
-                room -= sum(width_of(text) for text, _ in parts)
-                if room >= 0:
-                    hints += parts
-        self.query_one("#key-bar", LineBar).show(hints)
+        right = [part for action in EVERYWHERE_ACTIONS[-_ALWAYS_HINTED:] for part in self._hint(action)]
+        room = self.size.width - sum(width_of(text) for text, _ in right)
+        left: list[Part] = []
+        for action in (*self.pane_actions(), *EVERYWHERE_ACTIONS[:-_ALWAYS_HINTED]):
+            hint = self._hint(action)
+            room -= sum(width_of(text) for text, _ in hint)
+            if room < 0:
+                break
+            left += hint
+        self.query_one("#key-bar", LineBar).show(left, right)
+
+    def _hint(self, action: Action[Any]) -> list[Part]:
+        keys = self.keymap.keys(action.id)
+        return [(f" {keys[0]}", "key"), (f" {action.hint} ", "muted")] if action.hint and keys else []
 
     def _tick(self) -> None:
         self.update_status()

@@ -1,0 +1,40 @@
+"""What holds for every test: no settings, log files or animations of the machine that they run on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write the screenshots anew")
+    parser.addoption("--slow", action="store_true", help="run the full matrix")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        reason = pytest.mark.skip(reason="part of the full matrix: --slow runs it")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(reason)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Settings, state and time zone of nobody; no engine is found unless a test names one."""
+    home = tmp_path_factory.mktemp("home")
+    kept = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(("ENVTUI_", "DOCKER_", "XDG_"))]:
+        if name != "ENVTUI_REQUIRE_ENGINE":
+            del os.environ[name]
+    os.environ.update(HOME=str(home), TZ="UTC", TEXTUAL_ANIMATIONS="none", COLORTERM="truecolor")
+    os.environ.pop("NO_COLOR", None)
+    time.tzset()
+    yield home
+    os.environ.clear()
+    os.environ.update(kept)
+    time.tzset()

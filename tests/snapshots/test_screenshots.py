@@ -1,0 +1,93 @@
+"""The screenshots: drawn from the demo with a frozen clock, compared with the files in screenshots/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.rig.waiting import until_async
+from tui.demo.world import DemoWorld, FrozenClock
+from tui.monitor.monitor import Monitor
+from tui.monitor.topics import DATA_ROOT
+from tui.settings import Settings
+from tui.ui.app import EnvtuiApp
+from tui.ui.panes.base import TablePane
+from tui.ui.screens.main import MainScreen
+from tui.workstation import open_demo
+
+FOLDER = Path(__file__).parents[2] / "screenshots"
+
+
+def pane_of(app: EnvtuiApp) -> TablePane[object]:
+    screen = app.screen_stack[0]
+    assert isinstance(screen, MainScreen)
+    return screen.focused_pane
+
+
+def settled(app: EnvtuiApp) -> bool:
+    """Every visible running row has its figures and its age, and the status bar its disk."""
+    pane = pane_of(app)
+    rows = {row.key: row for row in pane.table.rows}
+    visible = [rows[key].cells for key in pane.table.visible_keys()]
+    figures = all(cells[2] != "–" or "restarting" in cells[0] for cells in visible)
+    return bool(visible) and figures and app.monitor.store.value(DATA_ROOT) is not None
+
+
+async def picture(
+    name: str, size: tuple[int, int], keys: tuple[str, ...], update: bool, theme: str = "textual-dark"
+) -> None:
+    """Press the keys, draw, and compare with (or write) the file."""
+    monitor = Monitor(open_demo(DemoWorld(clock=FrozenClock())))
+    monitor.start()
+    app = EnvtuiApp(monitor, Settings(theme=theme))
+    try:
+        async with app.run_test(size=size) as pilot:
+            await until_async(lambda: settled(app))
+            for key in keys:
+                await pilot.press(key)
+                await quiet(pilot)
+            await quiet(pilot)
+            drawn = app.export_screenshot(title="envtui", simplify=True)
+    finally:
+        monitor.stop()
+    file = FOLDER / f"{name}.svg"
+    if update:
+        file.write_text(drawn, encoding="utf-8")
+    assert file.exists(), f"{file.name} is missing: run pytest --update"
+    assert drawn == file.read_text(encoding="utf-8"), f"{file.name} looks different: see pytest --update"
+
+
+async def quiet(pilot: Pilot[None]) -> None:
+    """Until nothing is being asked and nothing is left to draw."""
+    for _ in range(3):
+        await pilot.pause()
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("containers-80x24", (80, 24)),
+        ("containers-120x36", (120, 36)),
+        ("containers-200x60", (200, 60)),
+    ],
+)
+async def test_containers_pane_looks_as_in_the_screenshot(
+    name: str, size: tuple[int, int], request: pytest.FixtureRequest
+) -> None:
+    await picture(name, size, ("j", "j"), request.config.getoption("--update"))
+
+
+async def test_dialog_looks_as_in_the_screenshot(request: pytest.FixtureRequest) -> None:
+    await picture("stop-dialog", (120, 36), ("j", "space", "space", "s"), request.config.getoption("--update"))
+
+
+async def test_help_looks_as_in_the_screenshot(request: pytest.FixtureRequest) -> None:
+    await picture("keys", (80, 24), ("question_mark",), request.config.getoption("--update"))
+
+
+async def test_light_theme_looks_as_in_the_screenshot(request: pytest.FixtureRequest) -> None:
+    await picture(
+        "containers-light", (120, 36), (), request.config.getoption("--update"), theme="textual-light"
+    )

@@ -192,6 +192,7 @@ def apply_event(container: Container | None, event: ContainerEvent) -> Container
             finished_at=None,
             exit_code=None,
             process_id=None,
+            out_of_memory=False,
         )
     if action == "die":
         code = event.attributes.get("exitCode", "")
@@ -201,7 +202,7 @@ def apply_event(container: Container | None, event: ContainerEvent) -> Container
             health=None,
             finished_at=event.at,
             process_id=None,
-            exit_code=int(code) if code.isdigit() else None,
+            exit_code=int(code) if code.isdecimal() else None,
             ports=(),
         )
     if action == "pause":

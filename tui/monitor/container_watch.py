@@ -249,8 +249,8 @@ class ContainerWatch:
             self._known.pop(event.container_id, None)
         else:
             self._known[event.container_id] = new
-        if event.action == "die":
-            # an inspect tells whether it was out of memory
+        if event.action == "update" or (new is not None and old is not None and new.state is not old.state):
+            # only an inspect tells the process after a start, or that the end was for want of memory
             self._details.forget(event.container_id)
         if not event.action.startswith("health_status"):
             self._expect_list()
@@ -279,7 +279,11 @@ class ContainerWatch:
         began = self._clock()
         listed, engine_now = self._backend.containers()
         self._listed_at = self._clock()
-        self._known = {new.id: carried_over(self._known.get(new.id), new) for new in listed}
+        before = self._known
+        self._known = {new.id: carried_over(before.get(new.id), new) for new in listed}
+        for container_id in self._known.keys() & before.keys():
+            if self._known[container_id].state is not before[container_id].state:
+                self._details.forget(container_id)
         self._failed = False
         self._publish(self._listed_at - began)
         return engine_now

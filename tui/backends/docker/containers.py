@@ -54,7 +54,7 @@ class DockerContainers:
         wanted = {"type": ["container"], "event": list(_LISTED_ACTIONS)}
         query = {"filters": json.dumps(wanted)}
         if since:
-            query["since"] = f"{since:.0f}"
+            query["since"] = str(int(since))
         return DockerEventStream(self._engine.http.open_stream(f"/events?{urlencode(query)}"))
 
     def details(self, container_id: str) -> ContainerDetails:
@@ -106,7 +106,7 @@ def from_list(entry: Mapping[str, Any]) -> Container:
     identity = str(entry.get("Id") or "")
     return Container(
         id=identity,
-        name=str(names[0]).lstrip("/") or identity[:12],
+        name=_own_name(names) or identity[:12],
         image=str(entry.get("Image") or ""),
         image_id=str(entry.get("ImageID") or ""),
         state=state,
@@ -159,13 +159,19 @@ def from_event_line(line: bytes) -> ContainerEvent | None:
     if not isinstance(told, dict) or told.get("Type", "container") != "container":
         return None
     actor = told.get("Actor") or {}
-    at = told.get("timeNano", 0) / 1e9 or float(told.get("time") or 0)
+    at = (told.get("timeNano") or 0) / 1e9 or float(told.get("time") or 0)
     return ContainerEvent(
         action=str(told.get("Action") or ""),
         container_id=str(actor.get("ID") or ""),
         at=at,
         attributes={str(key): str(value) for key, value in (actor.get("Attributes") or {}).items()},
     )
+
+
+def _own_name(names: Sequence[Any]) -> str:
+    """The container's name among its names: a link from another container adds `/other/alias`."""
+    written = [str(name or "").lstrip("/") for name in names]
+    return next((name for name in written if "/" not in name), written[0])
 
 
 def _runs(word: str) -> bool:

@@ -133,7 +133,8 @@ def _docker_folder(environ: Mapping[str, str]) -> Path:
 
 def _tls_files(environ: Mapping[str, str]) -> TlsFiles:
     folder = Path(environ.get("DOCKER_CERT_PATH") or _docker_folder(environ))
-    return _tls_in(folder, verify=bool(environ.get("DOCKER_TLS_VERIFY")))
+    # as for the docker command line, DOCKER_TLS without DOCKER_TLS_VERIFY means: encrypt, but trust anybody
+    return _tls_in(folder, verify=bool(environ.get("DOCKER_TLS_VERIFY") or not environ.get("DOCKER_TLS")))
 
 
 def _tls_in(folder: Path, verify: bool) -> TlsFiles:

@@ -7,7 +7,9 @@ double the start, and its streams can't be ended from another thread on every tr
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
+import io
 import socket
 from typing import Any
 
@@ -16,7 +18,7 @@ from tui.backends.docker import refusals
 from tui.backends.docker.endpoint import Endpoint, unreachable
 from tui.model.errors import EngineLost, EngineNotFound, EnginePermission, EngineTimeout
 
-# A read of a body is at most this long, so that its deadline is looked at in between.
+# Large lists come in blocks of this size.
 _BLOCK_BYTES = 1 << 16
 
 
@@ -40,10 +42,14 @@ class EngineHttp:
         """
         deadline = Deadline(seconds)
         connection = self._send(path, deadline)
+        connection.response_class = functools.partial(_TimedResponse, deadline)  # type: ignore[assignment]
         try:
             with self._explained(deadline):
                 response = connection.getresponse()
-                body = self._read(connection, response, deadline)
+                body = b"".join(iter(lambda: response.read1(_BLOCK_BYTES), b""))
+                if response.length:
+                    # http.client takes an answer that is too short for the end of it
+                    raise http.client.IncompleteRead(body, response.length)
         finally:
             connection.close()
         if response.status >= 400:
@@ -95,21 +101,6 @@ class EngineHttp:
         return http.client.HTTPSConnection(
             endpoint.tcp_host, endpoint.tcp_port, timeout=seconds, context=context
         )
-
-    @staticmethod
-    def _read(
-        connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: Deadline
-    ) -> bytes:
-        blocks: list[bytes] = []
-        while True:
-            if deadline.passed:
-                raise TimeoutError
-            if connection.sock is not None:
-                connection.sock.settimeout(deadline.remaining())
-            block = response.read1(_BLOCK_BYTES)
-            if not block:
-                return b"".join(blocks)
-            blocks.append(block)
 
     @contextlib.contextmanager
     def _explained(self, deadline: Deadline) -> Any:
@@ -164,6 +155,38 @@ class EngineStream:
         """Give the socket back, by the reader when it is done: its number must not be reused under it."""
         self._connection.close()
         self._socket.close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    """An answer of which each byte, of its head too, must come before the deadline."""
+
+    def __init__(self, deadline: Deadline, connected: socket.socket, *args: Any, **more: Any) -> None:
+        super().__init__(connected, *args, **more)
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), connected, deadline))
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads a socket until a deadline: the socket's own timeout would begin anew with each byte."""
+
+    def __init__(self, raw: Any, connected: socket.socket, deadline: Deadline) -> None:
+        super().__init__()
+        self._raw = raw
+        self._socket = connected
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._deadline.passed:
+            raise TimeoutError
+        self._socket.settimeout(self._deadline.remaining())
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class _UnixConnection(http.client.HTTPConnection):

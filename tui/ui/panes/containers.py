@@ -105,13 +105,13 @@ class ContainersPane(TablePane[ContainerRow]):
             falls=True,
         ),
         PaneColumn(
+            Column("ports", "PORTS", 11, widest=40, from_width=90),
+            lambda row: (fold_ports(row.container.ports), ""),
+        ),
+        PaneColumn(
             Column("image", "IMAGE", 12, widest=60),
             lambda row: (row.container.image, "muted"),
             lambda row: row.container.image.casefold(),
-        ),
-        PaneColumn(
-            Column("ports", "PORTS", 11, widest=40, from_width=90),
-            lambda row: (fold_ports(row.container.ports), ""),
         ),
         PaneColumn(
             Column("project", "PROJECT", 8, widest=20, from_width=110),

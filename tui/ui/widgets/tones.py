@@ -29,10 +29,25 @@ class ToneStyles:
     def __getitem__(self, tone: str) -> Style:
         style = self._styles.get(tone)
         if style is None:
-            style = self._styles[tone] = self._widget.screen.get_component_rich_style(
-                f"tone--{tone}", partial=True
-            )
+            style = self._styles[tone] = self._look_up(tone)
         return style
+
+    def _look_up(self, tone: str) -> Style:
+        """The tone's style on this widget's background: muted colours are see-through."""
+        rules = self._widget.screen.get_component_styles(f"tone--{tone}")
+        background = self._widget.background_colors[1]
+        own_background = rules.has_rule("background") and rules.background.a > 0
+        if own_background:
+            background += rules.background
+        color = None
+        if rules.has_rule("color") or rules.has_rule("auto_color"):
+            shown = rules.color
+            if rules.has_rule("auto_color") and rules.auto_color:
+                shown = background.get_contrast_text(rules.color.a)
+            color = (background + shown).rich_color
+        return (
+            Style(color=color, bgcolor=background.rich_color if own_background else None) + rules.text_style
+        )
 
     def clear(self) -> None:
         """The theme changed."""

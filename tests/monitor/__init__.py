@@ -1,0 +1,1 @@
+"""What keeps facts fresh and carries jobs out."""

@@ -110,9 +110,7 @@ class TestList:
             ("healthy", "Up 5 minutes", None),
         ],
     )
-    def test_health_as_an_object_or_as_text(
-        self, health: object, status: str, shown: Health | None
-    ) -> None:
+    def test_health_as_an_object_or_as_text(self, health: object, status: str, shown: Health | None) -> None:
         assert from_list(LISTED | {"Health": health, "Status": status}).health is shown
 
     def test_the_exit_code_is_in_the_text(self) -> None:

@@ -215,7 +215,9 @@ class TestContexts:
         assert "no docker context of that name" in caught.value.detail
         assert caught.value.hint == ACCEPTED
 
-    @pytest.mark.parametrize("endpoint", [None, {}, [], "tcp://x", {"Host": None}, {"Host": "x"}, {"Host": 7}])
+    @pytest.mark.parametrize(
+        "endpoint", [None, {}, [], "tcp://x", {"Host": None}, {"Host": "x"}, {"Host": 7}]
+    )
     def test_a_broken_one_names_itself(self, home: Home, endpoint: object) -> None:
         home.write_context("box", endpoint)
         with pytest.raises(EnvtuiError) as caught:

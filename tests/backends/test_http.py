@@ -24,7 +24,6 @@ from tui.model.errors import (
     EngineError,
     EngineLost,
     EngineNotFound,
-    EnginePermission,
     EngineRefused,
     EngineTimeout,
     NoSuchContainer,

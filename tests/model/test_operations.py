@@ -55,9 +55,7 @@ class TestPlans:
 
     def test_rename(self) -> None:
         made = rename_plan(make_container("a"), "b")
-        assert made == Plan(
-            "Rename a to b", (Step(Operation.RENAME, full_id("a"), "a", new_name="b"),)
-        )
+        assert made == Plan("Rename a to b", (Step(Operation.RENAME, full_id("a"), "a", new_name="b"),))
 
 
 class TestCommandLines:
@@ -79,4 +77,8 @@ class TestCommandLines:
 
     def test_a_name_from_outside_is_one_word_to_a_shell(self) -> None:
         hostile = "a; rm -rf $HOME '\n"
-        assert shlex.split(docker_command(Step(Operation.START, "id", hostile))) == ["docker", "start", hostile]
+        assert shlex.split(docker_command(Step(Operation.START, "id", hostile))) == [
+            "docker",
+            "start",
+            hostile,
+        ]

@@ -192,7 +192,7 @@ def _spawn(folder: str, arguments: list[str]) -> int:
             stderr=log,
             cwd=folder,
             env=environment,
-            preexec_fn=_prepare_child,  # noqa: PLW1509 - this process has one thread
+            preexec_fn=_prepare_child,
         )
     child.returncode = 0  # reaped by the kernel, see main(); keeps Popen from complaining
     return child.pid

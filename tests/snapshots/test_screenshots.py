@@ -80,7 +80,9 @@ async def test_containers_pane_looks_as_in_the_screenshot(
 
 
 async def test_dialog_looks_as_in_the_screenshot(request: pytest.FixtureRequest) -> None:
-    await picture("stop-dialog", (120, 36), ("j", "space", "space", "s"), request.config.getoption("--update"))
+    await picture(
+        "stop-dialog", (120, 36), ("j", "space", "space", "s"), request.config.getoption("--update")
+    )
 
 
 async def test_help_looks_as_in_the_screenshot(request: pytest.FixtureRequest) -> None:

@@ -20,7 +20,10 @@ def table() -> str:
     """Markdown of every action: keys, what it does, its id."""
     keymap = build_keymap(Settings(), read_only=False)
     lines = []
-    for title, actions in [*((pane.TITLE, pane.ACTIONS) for pane in PANES), ("Everywhere", EVERYWHERE_ACTIONS)]:
+    for title, actions in [
+        *((pane.TITLE, pane.ACTIONS) for pane in PANES),
+        ("Everywhere", EVERYWHERE_ACTIONS),
+    ]:
         lines += [f"\n**{title}**\n", "| key | does | action |", "|---|---|---|"]
         for action in actions:
             keys = " ".join(f"`{key}`" for key in keymap.keys(action.id)) or "x or palette"

@@ -21,8 +21,10 @@ from tui.model.containers import (
     apply_event,
     with_details,
 )
-from tui.model.errors import EngineTimeout, EnvtuiError, NoSuchContainer
+from tui.model.errors import EnvtuiError
+from tui.monitor.details_reader import DetailsReader
 from tui.monitor.poller import unexpected
+from tui.monitor.pulse import Pulse
 from tui.monitor.store import Store
 from tui.monitor.topics import CONTAINERS, ENGINE
 
@@ -36,8 +38,6 @@ _QUIET_SECONDS = 0.3
 _BURST_SECONDS, _LONGEST_BURST_SECONDS = 2.0, 16.0
 # A list without a cause, in case an event was lost on the way.
 _RECONCILE_SECONDS = 60.0
-# A frozen engine is only noticed by asking; with the ping's own deadline this makes four seconds.
-_PULSE_SECONDS = 2.0
 # While the engine is away: a refused connection costs nothing, and people wait for it to come back.
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.25, 2.0
 # Events wait here while a list is read; beyond this the stream itself waits, and the engine buffers.
@@ -63,7 +63,7 @@ _Message = ContainerEvent | _Details | _Ended | _Refresh | _Stop
 
 
 class ContainerWatch:
-    """Owns the threads `containers` (lists and applies), `events` (reads the stream) and `details`."""
+    """Owns the threads `containers` (lists and applies) and `events` (reads the stream)."""
 
     def __init__(
         self,
@@ -82,23 +82,25 @@ class ContainerWatch:
         self._stream: EventStream | None = None
         self._known: dict[str, Container] = {}
         self._identity: EngineInfo | None = None
-        self._failed = False
         self._list_due: float | None = None
         self._burst_began = 0.0
         self._burst_limit = _BURST_SECONDS
         self._listed_at = 0.0
-        self._details = _DetailsReader(containers, self._post)
+        self._details = DetailsReader(containers, self._post)
+        self._pulse = Pulse(engine.ping, self._fail, self.list_soon)
         self._thread = threading.Thread(target=self._run, name="containers", daemon=True)
 
     def start(self) -> None:
         """Begin to watch."""
         self._thread.start()
+        self._pulse.start()
 
     def stop(self) -> None:
         """End; no thread is waited for."""
         self._stopping.set()
         self._post(_Stop())
         self._details.stop()
+        self._pulse.stop()
         stream = self._stream
         if stream is not None:
             stream.close()
@@ -106,6 +108,10 @@ class ContainerWatch:
     def refresh(self) -> None:
         """List again soon, and read all details again."""
         self._details.forget()
+        self.list_soon()
+
+    def list_soon(self) -> None:
+        """List again without waiting for a cause."""
         self._post(_Refresh())
 
     def want_details(self, container_ids: Iterable[str]) -> None:
@@ -160,8 +166,10 @@ class ContainerWatch:
         if self._stopping.is_set():
             stream.close()
         threading.Thread(target=self._read_events, args=(stream,), name="events", daemon=True).start()
+        self._pulse.connect(True)
 
     def _disconnect(self) -> None:
+        self._pulse.connect(False)
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
@@ -182,39 +190,17 @@ class ContainerWatch:
         self._post(_Ended(stream, error))
 
     def _follow(self) -> None:
-        """Handle messages until the stream ends or somebody stops us."""
-        next_pulse = self._clock() + _PULSE_SECONDS
+        """Handle messages, and list when it is time, until the stream ends or somebody stops us."""
         while not self._stopping.is_set():
-            now = self._clock()
-            due = min(next_pulse, self._list_due if self._list_due is not None else next_pulse)
+            reconcile = self._listed_at + _RECONCILE_SECONDS
+            due = reconcile if self._list_due is None else min(reconcile, self._list_due)
             try:
-                message = (
-                    self._inbox.get(timeout=max(0.0, due - now)) if due > now else self._inbox.get_nowait()
-                )
+                message = self._inbox.get(timeout=max(0.0, due - self._clock()))
             except queue.Empty:
-                message = None
-            if message is not None and not self._handle_all(message):
+                self._list()
+                continue
+            if not self._handle_all(message):
                 return
-            now = self._clock()
-            if self._list_due is not None and now >= self._list_due:
-                self._list()
-                next_pulse = self._clock() + _PULSE_SECONDS
-            elif now >= next_pulse:
-                self._pulse(now)
-                next_pulse = self._clock() + (0.0 if self._failed else _PULSE_SECONDS)
-
-    def _pulse(self, now: float) -> None:
-        """Ask for a sign of life, or list if it is time or if the engine is just back."""
-        try:
-            if now - self._listed_at >= _RECONCILE_SECONDS:
-                self._list()
-            else:
-                self._engine.ping()
-                if self._failed:
-                    self._list()
-        except EngineTimeout as error:
-            # the stream may well be intact: keep it, and go on asking
-            self._fail(error)
 
     def _handle_all(self, message: _Message | None) -> bool:
         """Handle what is in the inbox, publish once; False when the connection is to be made anew."""
@@ -284,7 +270,6 @@ class ContainerWatch:
         for container_id in self._known.keys() & before.keys():
             if self._known[container_id].state is not before[container_id].state:
                 self._details.forget(container_id)
-        self._failed = False
         self._publish(self._listed_at - began)
         return engine_now
 
@@ -292,7 +277,6 @@ class ContainerWatch:
         self._store.put(CONTAINERS, tuple(self._known.values()), duration)
 
     def _fail(self, error: EnvtuiError) -> None:
-        self._failed = True
         self._store.fail(CONTAINERS, error)
 
 
@@ -311,83 +295,3 @@ def carried_over(old: Container | None, new: Container) -> Container:
         process_id=old.process_id,
         out_of_memory=old.out_of_memory,
     )
-
-
-# Ids of containers that are long gone must not add up; more than any screen shows.
-_READ_LIMIT = 5000
-# A page of fifty inspects takes about this long.
-_POST_SECONDS = 0.25
-
-
-class _DetailsReader:
-    """Reads details of wanted containers once, one after the other, on the thread `details`."""
-
-    def __init__(self, containers: Containers, post: Callable[[_Details], None]) -> None:
-        self._containers = containers
-        self._post = post
-        self._condition = threading.Condition()
-        self._wanted: tuple[str, ...] = ()
-        self._read: set[str] = set()
-        self._found: list[ContainerDetails] = []
-        self._posted_at = 0.0
-        self._stopped = False
-        self._thread: threading.Thread | None = None
-
-    def want(self, container_ids: Iterable[str]) -> None:
-        with self._condition:
-            self._wanted = tuple(container_ids)
-            if self._thread is None and self._wanted:
-                self._thread = threading.Thread(target=self._run, name="details", daemon=True)
-                self._thread.start()
-            self._condition.notify_all()
-
-    def forget(self, container_id: str | None = None) -> None:
-        with self._condition:
-            if container_id is None:
-                self._read.clear()
-            else:
-                self._read.discard(container_id)
-            self._condition.notify_all()
-
-    def stop(self) -> None:
-        with self._condition:
-            self._stopped = True
-            self._condition.notify_all()
-
-    def _next(self) -> str | None:
-        return next((wanted for wanted in self._wanted if wanted not in self._read), None)
-
-    def _run(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._stopped or self._next() is not None)
-                wanted = self._next()
-                if self._stopped or wanted is None:
-                    return
-                if len(self._read) > _READ_LIMIT:
-                    self._read.intersection_update(self._wanted)
-                self._read.add(wanted)
-                is_last = self._next() is None
-            try:
-                self._found.append(self._containers.details(wanted))
-            except NoSuchContainer:
-                pass
-            except EnvtuiError:
-                # the watch shows why the engine can't be asked; ask again when it is wanted anew
-                self._pause()
-            except Exception as error:
-                diagnostics.record_exception("details", error)
-                self._pause()
-            self._hand_over(is_last)
-
-    def _hand_over(self, is_last: bool) -> None:
-        """Post what was found: all of it at the end, or now and then; each post makes the pane look anew."""
-        now = time.monotonic()
-        if self._found and (is_last or now - self._posted_at >= _POST_SECONDS):
-            self._post(tuple(self._found))
-            self._found.clear()
-            self._posted_at = now
-
-    def _pause(self) -> None:
-        with self._condition:
-            self._condition.wait_for(lambda: self._stopped, 1.0)

@@ -41,7 +41,7 @@ class Monitor:
             self.store, DATA_ROOT, self._read_data_root, _DATA_ROOT_SECONDS, longest_wait=5.0
         )
         self._jobs = JobRunner(
-            workstation.containers.perform, self.store, after=self._containers.refresh, read_only=read_only
+            workstation.containers.perform, self.store, after=self._containers.list_soon, read_only=read_only
         )
         self._questions = threading.BoundedSemaphore(_QUESTIONS_AT_ONCE)
 

@@ -26,6 +26,10 @@ _USUAL_PLACES = (
 _NO_LIMIT_V1 = 1 << 60
 # A group that is not at a usual place is looked for in the whole tree; again after this many seconds.
 _SEARCH_AGAIN_SECONDS = 30.0
+# systemd as the container's own init, and crun, keep no process in the group itself but in groups below it.
+_PROCESS_DEPTH = 2
+# Podman's monitor has a group of its own, named after the container, too.
+_MONITOR = "conmon"
 # Deeper than any slice that a rootless engine nests its groups in.
 _SEARCH_DEPTH = 9
 
@@ -72,7 +76,7 @@ class CgroupReader:
         usage = _number(_read(f"{folder}/memory.current"))
         if cpu is None and usage is None:
             return None
-        received, sent = self._network(f"{folder}/cgroup.procs", container)
+        received, sent = self._network(folder, container)
         read, written = _io_v2(_read(f"{folder}/io.stat"))
         limit = _number(_read(f"{folder}/memory.max"))
         return self._made(
@@ -101,7 +105,7 @@ class CgroupReader:
             inactive=_flat(_read(f"{memory}/memory.stat")).get("total_inactive_file", 0),
             limit=limit if limit is not None and limit < _NO_LIMIT_V1 else None,
             pids=_number(_read(f"{root}/pids/{group}/pids.current")),
-            network=self._network(f"{memory}/cgroup.procs", container),
+            network=self._network(memory, container),
             blocks=_io_v1(_read(f"{root}/blkio/{group}/blkio.throttle.io_service_bytes_recursive")),
         )
 
@@ -141,11 +145,11 @@ class CgroupReader:
             missing=tuple(missing),
         )
 
-    def _network(self, procs_file: str, container: Container) -> tuple[int | None, int | None]:
+    def _network(self, folder: str, container: Container) -> tuple[int | None, int | None]:
         """Bytes received and sent over all interfaces but loopback, in the container's own network."""
         if container.network_mode == "host":
             return None, None
-        process_id = (_read(procs_file) or "").partition("\n")[0]
+        process_id = _first_process(folder, _PROCESS_DEPTH)
         table = _read(f"{self._roots.proc}/{process_id}/net/dev") if process_id else None
         if table is None:
             return None, None
@@ -193,17 +197,29 @@ class CgroupReader:
         return None
 
 
-def _search(folder: str, container_id: str, depth: int) -> Iterator[str]:
+def _first_process(folder: str, depth: int) -> str:
+    """The process id of any process of a group, "" where none can be seen."""
+    first = (_read(f"{folder}/cgroup.procs") or "").partition("\n")[0]
+    if first or not depth:
+        return first
+    return next(filter(None, (_first_process(path, depth - 1) for path in _folders(folder))), "")
+
+
+def _folders(folder: str) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
-        return
-    for entry in folders:
-        if container_id in entry.name:
-            yield entry.path
+        return []
+
+
+def _search(folder: str, container_id: str, depth: int) -> Iterator[str]:
+    for path in _folders(folder):
+        name = os.path.basename(path)
+        if container_id in name and _MONITOR not in name:
+            yield path
         elif depth:
-            yield from _search(entry.path, container_id, depth - 1)
+            yield from _search(path, container_id, depth - 1)
 
 
 def _read(path: str) -> str | None:

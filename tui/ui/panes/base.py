@@ -242,11 +242,10 @@ class TablePane(Vertical, Generic[Item]):
         self.set_class(not self._shown, "-empty")
         self.set_class(error is not None and has_value, "-stale")
         if error is not None and has_value:
-            self.query_one(".pane-banner", LineBar).show(
-                [
-                    (f" ▲ {printable(error.one_line())}", "bad"),
-                ],
-                [(f" data is {self.age_seconds():.0f} s old ", "bad")],
+            what = f" ▲ {printable(error.title)}" + (f": {printable(error.detail)}" if error.detail else "")
+            age = f" data is {self.age_seconds():.0f} s old "
+            self.query_one(".pane-banner", LineBar).show_lines(
+                [([(what, "bad")], [(age, "bad")]), ([(f"   {printable(error.hint)}", "")], [])]
             )
         self._update_notice(error, has_value)
         self.update_detail()

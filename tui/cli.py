@@ -21,6 +21,7 @@ DONE, FAILED, USAGE = 0, 1, 2
 
 def entry() -> NoReturn:
     """The console script: runs `main` and ends at once, whatever threads still wait for the engine."""
+    _open_closed_streams()
     code = main(sys.argv[1:], os.environ)
     # daemon threads may hang in a call to a dead engine; the interpreter's own shutdown takes 50 ms more
     sys.stdout.flush()
@@ -33,15 +34,31 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> int:
     try:
         return _carry_out(arguments, environ)
     except BrokenPipeError:
-        # whoever read our output has enough; what is left in the buffer must not complain either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # whoever read our output has enough
+        _drop_output()
         return DONE
+    except OSError as error:
+        # a full disk behind a redirection, a terminal that is gone
+        _drop_output()
+        return _fail(EnvtuiError("The system refuses", error.strerror or str(error)), FAILED)
     except KeyboardInterrupt:
         return 130
     except UsageError as error:
         return _fail(error, USAGE)
     except EnvtuiError as error:
         return _fail(error, FAILED)
+
+
+def _open_closed_streams() -> None:
+    """Give streams that the caller closed (`<&-`) a file to read or write: Python leaves None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for good
+
+
+def _drop_output() -> None:
+    """What is left in the buffer of standard output must not complain once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: EnvtuiError, code: int) -> int:

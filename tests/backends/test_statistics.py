@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import threading
 from pathlib import Path
@@ -142,7 +141,6 @@ class TestSources:
     ) -> None:
         server, endpoint = serve(reply(json.dumps(V1), headers=self.HEADERS))
         machine = Machine(tmp_path)
-        shutil.rmtree(machine.group().parent)
         machine.group()
         statistics = DockerStatistics(DockerEngine(endpoint), machine.reader(), clock=lambda: 77.0)
         found = statistics.samples([make_container("box"), make_container("far")])
@@ -203,12 +201,14 @@ class TestInParallel:
 
     def test_an_error_is_raised_after_all_have_ended(self) -> None:
         ended: list[int] = []
-        failed = threading.Event()
+        began, failed = threading.Event(), threading.Event()
 
         def ask(number: int) -> None:
             if number == 0:
+                began.wait(10)
                 failed.set()
                 raise ValueError("zero")
+            began.set()
             failed.wait(10)
             ended.append(number)
 

@@ -1,4 +1,4 @@
-"""`envtui ps` tells scripts and people what the engine says, and mistakes end in one line and an exit code."""
+"""`envtui ps` tells scripts and people what the engine says; mistakes end in one line and an exit code."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def test_json_tells_exit_codes_and_ends(clean_engine: PrivateEngine) -> None:
         "killed": ("exited", 137),
         "made": ("created", None),
     }
-    for name in ("left-0", "left-3", "killed"):
-        assert moment_of(told[name]["finished_at"]) >= moment_of(told[name]["started_at"])
+    # of what ends at once the engine may note the end before the start
+    assert moment_of(told["killed"]["finished_at"]) >= moment_of(told["killed"]["started_at"])
     assert (told["made"]["started_at"], told["made"]["finished_at"]) == (None, None)
 
 
@@ -206,14 +206,14 @@ def test_figures_asked_from_the_engine_agree_with_the_kernels(clean_engine: Priv
 def test_a_piped_table_is_plain_and_whole(clean_engine: PrivateEngine) -> None:
     name = "a-name-that-alone-is-wider-than-the-terminal-of-whoever-began-this-" + "x" * 60
     clean_engine.run_container(name)
-    clean_engine.run_container("b", start=False)
+    clean_engine.run_container("made", start=False)
     done = run("--host", clean_engine.host, "ps", "--all", "--stats")
     assert (done.returncode, done.stderr) == (0, "")
     assert all(character.isprintable() or character == "\n" for character in done.stdout)
     title, first, second = done.stdout.splitlines()
     assert title.split() == ["NAME", "STATE", "CPU", "MEMORY", "AGE", "IMAGE", "PORTS"]
     assert first.split()[:2] == [name, "running"] and first.endswith("envtui-rig:1")
-    assert second.split()[:2] == ["b", "created"]
+    assert second.split()[:2] == ["made", "created"]
     assert first.index("envtui-rig:1") == second.index("envtui-rig:1") == title.index("IMAGE")
 
 
@@ -251,6 +251,20 @@ def test_a_reader_that_has_enough_is_not_complained_to(
         program.stdout.close()
         assert program.stderr.read() == b""
         assert program.wait(PATIENCE_SECONDS) == 0
+
+
+def test_a_full_disk_ends_in_one_line(clean_engine: PrivateEngine) -> None:
+    command = [*ENVTUI, "--host", clean_engine.host, "ps"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    one_line_about(done.stderr, "No space left on device")
+
+
+def test_closed_streams_are_no_reason_to_fail(clean_engine: PrivateEngine) -> None:
+    command = f"{' '.join(ENVTUI)} --host {clean_engine.host} ps <&- >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 # -- mistakes

@@ -16,6 +16,13 @@ _DROPPED = frozenset(
     {"\N{ZERO WIDTH JOINER}", "\N{VARIATION SELECTOR-15}", "\N{VARIATION SELECTOR-16}", "\N{SOFT HYPHEN}"}
 )
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
+# Letters that are blank, vowels and finals that join the consonant before them (Hangul; those that belong to
+# one are composed first), and symbols that grew from one cell to two with Unicode 16.
+_OF_NO_CERTAIN_WIDTH = (
+    range(0x115F, 0x1200), range(0x3164, 0x3165), range(0xD7B0, 0xD800), range(0xFFA0, 0xFFA1),
+    range(0x2630, 0x2638), range(0x268A, 0x2690), range(0x4DC0, 0x4E00), range(0x1D300, 0x1D357),
+    range(0x1D360, 0x1D377),
+)  # fmt: skip
 _REGIONAL_A, _REGIONAL_Z = 0x1F1E6, 0x1F1FF
 
 
@@ -27,7 +34,8 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_safe_character, text))
+    # accents and syllables as one character where there is one: what is left of the parts is dropped
+    return "".join(map(_safe_character, unicodedata.normalize("NFC", text)))
 
 
 def _safe_character(character: str) -> str:
@@ -42,9 +50,11 @@ def _safe_character(character: str) -> str:
         return chr(ord("A") + code - _REGIONAL_A)
     category = unicodedata.category(character)
     # Cc and Cf: C1 controls, direction marks, tags; Cs, Co, Cn: nothing that has a known width;
-    # Zl and Zp end a line; Mn and Me take no cell and pile up on the one before
+    # Zl and Zp end a line; Mn and Me take no cell and pile up on the one before, Mc takes one or none
     if category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
         return _REPLACEMENT
-    if category in ("Mn", "Me"):
+    if category in ("Mn", "Me", "Mc"):
         return ""
+    if any(code in each for each in _OF_NO_CERTAIN_WIDTH):
+        return _REPLACEMENT
     return " " if category == "Zs" else character

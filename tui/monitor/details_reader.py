@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tui import diagnostics
-from tui.model.errors import EnvtuiError, NoSuchContainer
+from tui.model.errors import EngineRefused, EnvtuiError
 
 if TYPE_CHECKING:
     from tui.backends.base import Containers
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _READ_LIMIT = 5000
 # A page of fifty inspects takes about this long.
 _POST_SECONDS = 0.25
+# An engine that could not be asked is asked again after this long.
+_RETRY_SECONDS = 1.0
 
 
 class DetailsReader:
@@ -30,6 +32,8 @@ class DetailsReader:
         self._condition = threading.Condition()
         self._wanted: tuple[str, ...] = ()
         self._read: set[str] = set()
+        # asked in vain, longest ago first
+        self._failed: dict[str, None] = {}
         self._found: list[ContainerDetails] = []
         self._posted_at = 0.0
         self._stopped = False
@@ -49,8 +53,10 @@ class DetailsReader:
         with self._condition:
             if container_id is None:
                 self._read.clear()
+                self._failed.clear()
             else:
                 self._read.discard(container_id)
+                self._failed.pop(container_id, None)
             self._condition.notify_all()
 
     def stop(self) -> None:
@@ -59,8 +65,12 @@ class DetailsReader:
             self._stopped = True
             self._condition.notify_all()
 
-    def _next(self) -> str | None:
+    def _unread(self) -> str | None:
         return next((wanted for wanted in self._wanted if wanted not in self._read), None)
+
+    def _next(self) -> str | None:
+        # an engine may hang over one container for hours: the others go first
+        return self._unread() or next((failed for failed in self._failed if failed in self._wanted), None)
 
     def _run(self) -> None:
         while True:
@@ -72,17 +82,19 @@ class DetailsReader:
                 if len(self._read) > _READ_LIMIT:
                     self._read.intersection_update(self._wanted)
                 self._read.add(wanted)
-                is_last = self._next() is None
+                self._failed.pop(wanted, None)
+                is_last = self._unread() is None
             try:
                 self._found.append(self._containers.details(wanted))
-            except NoSuchContainer:
+            except EngineRefused:
+                # it is gone, or the engine would only say the same again
                 pass
             except EnvtuiError:
-                # the watch shows why the engine can't be asked; ask again when it is wanted anew
-                self._pause()
+                # the watch shows why the engine can't be asked
+                self._ask_again(wanted)
             except Exception as error:
                 diagnostics.record_exception("details", error)
-                self._pause()
+                self._ask_again(wanted)
             self._hand_over(is_last)
 
     def _hand_over(self, is_last: bool) -> None:
@@ -93,6 +105,7 @@ class DetailsReader:
             self._found.clear()
             self._posted_at = now
 
-    def _pause(self) -> None:
+    def _ask_again(self, container_id: str) -> None:
         with self._condition:
-            self._condition.wait_for(lambda: self._stopped, 1.0)
+            self._failed[container_id] = None
+            self._condition.wait_for(lambda: self._stopped, _RETRY_SECONDS)

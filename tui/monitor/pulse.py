@@ -10,6 +10,8 @@ from tui.model.errors import EngineTimeout, EnvtuiError
 
 # With the ping's own deadline of two seconds, a frozen engine is noticed within four.
 _INTERVAL_SECONDS = 2.0
+# While it is silent: a ping waits by itself, but one to a full queue comes back at once.
+_SILENT_SECONDS = 0.25
 
 
 class Pulse:
@@ -45,7 +47,7 @@ class Pulse:
 
     def _run(self) -> None:
         silent = False
-        while self._wait(0.0 if silent else _INTERVAL_SECONDS):
+        while self._wait(_SILENT_SECONDS if silent else _INTERVAL_SECONDS):
             try:
                 self._ping()
             except EngineTimeout as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from textual.keys import Keys
 
 from tui.model.errors import SettingsError
 from tui.ui.actions import Action
@@ -13,17 +16,45 @@ EVERYWHERE = "app"
 
 # Textual's names of keys against what people write and read.
 _SHOWN = {
-    "escape": "esc", "left_square_bracket": "[", "right_square_bracket": "]", "slash": "/", "plus": "+",
-    "underscore": "_", "less_than_sign": "<", "greater_than_sign": ">", "full_stop": ".", "colon": ":",
-    "question_mark": "?", "exclamation_mark": "!", "at": "@", "equals_sign": "=", "ampersand": "&",
-    "pageup": "pgup", "pagedown": "pgdn",
+    "escape": "esc", "pageup": "pgup", "pagedown": "pgdn", "exclamation_mark": "!", "quotation_mark": '"',
+    "number_sign": "#", "dollar_sign": "$", "percent_sign": "%", "ampersand": "&", "apostrophe": "'",
+    "left_parenthesis": "(", "right_parenthesis": ")", "asterisk": "*", "plus": "+", "comma": ",",
+    "minus": "-", "full_stop": ".", "slash": "/", "colon": ":", "semicolon": ";", "less_than_sign": "<",
+    "equals_sign": "=", "greater_than_sign": ">", "question_mark": "?", "at": "@",
+    "left_square_bracket": "[", "backslash": "\\", "right_square_bracket": "]", "circumflex_accent": "^",
+    "underscore": "_", "grave_accent": "`", "left_curly_bracket": "{", "vertical_line": "|",
+    "right_curly_bracket": "}", "tilde": "~",
 }  # fmt: skip
 _WRITTEN = {shown: name for name, shown in _SHOWN.items()}
+_NAMES = {key.value for key in Keys} | _SHOWN.keys()
+_MODIFIERS = {"ctrl", "shift", "alt", "super", "hyper", "meta"}
 
 
 def key_name(written: str) -> str:
-    """Textual's name of a key as a person writes it: `/` is `slash`."""
-    return _WRITTEN.get(written, written)
+    """Textual's name of a key as a person writes it: `/` is `slash`, `shift+s` is `S`."""
+    if written in _WRITTEN:
+        return _WRITTEN[written]
+    if written.startswith("shift+") and len(written) == len("shift+s"):
+        return written[-1].upper()
+    if len(written) == 1 and not written.isalnum():
+        return unicodedata.name(written, written).lower().replace("-", "_").replace(" ", "_")
+    return written
+
+
+def is_key(name: str) -> bool:
+    """Whether Textual can report a key of this name."""
+    *modifiers, base = name.split("+")
+    if not set(modifiers) <= _MODIFIERS:
+        return False
+    return base in _NAMES or (len(base) == 1 and base.isalnum()) or _is_character(base)
+
+
+def _is_character(name: str) -> bool:
+    try:
+        unicodedata.lookup(name.replace("_", " "))
+    except KeyError:
+        return False
+    return True
 
 
 def shown_key(name: str) -> str:
@@ -48,7 +79,7 @@ class Keymap:
             where: names the place of an override in the settings, for messages.
 
         Raises:
-            SettingsError: an override names no action, or makes a key mean two things in one pane.
+            SettingsError: an override names no action or no key, or makes a key mean two things in one pane.
         """
         overrides = overrides or {}
         known = {action.id for actions in scopes.values() for action in actions}
@@ -58,6 +89,14 @@ class Keymap:
                 "",
                 f"One of: {', '.join(sorted(known))}",
             )
+        for action_id, keys in overrides.items():
+            for key in keys:
+                if not is_key(key_name(key)):
+                    raise SettingsError(
+                        f"{where(action_id)}: no key is called {key!r}",
+                        "",
+                        "Write it like one of: s, S, /, space, enter, pgdn, f5, ctrl+s, alt+s",
+                    )
         self._keys = {
             action.id: tuple(key_name(key) for key in overrides.get(action.id, action.keys))
             for actions in scopes.values()

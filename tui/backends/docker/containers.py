@@ -115,7 +115,8 @@ def from_list(entry: Mapping[str, Any]) -> Container:
         exit_code=exit_code_from_status(status),
         command=str(entry.get("Command") or ""),
         network_mode=str((entry.get("HostConfig") or {}).get("NetworkMode") or ""),
-        ports=tuple(_ports(entry.get("Ports") or ())),
+        # the engine lists them in another order each time
+        ports=tuple(sorted(_ports(entry.get("Ports") or ()), key=_port_order)),
         labels={str(key): str(value) for key, value in (entry.get("Labels") or {}).items()},
         mounts=tuple(_mount(mount) for mount in entry.get("Mounts") or ()),
     )
@@ -200,6 +201,12 @@ def _ports(entries: Sequence[Mapping[str, Any]]) -> Iterator[Port]:
             host_ip=(str(entry.get("IP") or "") or None) if published else None,
             host_port=int(published) if published else None,
         )
+
+
+def _port_order(port: Port) -> tuple[bool, int, str, str, int]:
+    """Published ones first, then by number."""
+    published = port.host_port is not None
+    return not published, port.container_port, port.protocol, port.host_ip or "", port.host_port or 0
 
 
 def _mount(entry: Mapping[str, Any]) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.events import Key
 from textual.widgets import Static
 
 from tui.model.errors import EnvtuiError
 from tui.monitor.topics import Snapshot, Topic
 from tui.ui.actions import Action
 from tui.ui.bridge import Bridge
-from tui.ui.filters import Filter
+from tui.ui.filters import Filter, typed_into
 from tui.ui.text import printable
 from tui.ui.widgets.columns import Column
 from tui.ui.widgets.line_bar import LineBar, Part
@@ -140,6 +141,9 @@ class TablePane(Vertical, Generic[Item]):
         self.table.set_sort(self._sort, self._descending)
         for topic in self.TOPICS:
             self.bridge.read(topic, self._reader(topic))
+        if self.main_snapshot is None:
+            # a slow engine: say that it was asked
+            self.update_frame()
 
     def _reader(self, topic: Topic[Any]) -> Callable[[Snapshot[Any]], None]:
         def read(snapshot: Snapshot[Any]) -> None:
@@ -241,6 +245,9 @@ class TablePane(Vertical, Generic[Item]):
         has_value = snapshot is not None and snapshot.value is not None
         self.set_class(not self._shown, "-empty")
         self.set_class(error is not None and has_value, "-stale")
+        if self._shown and self.has_class("-focused") and self.screen.focused is None:
+            # the table lost the focus while it was hidden for want of rows
+            self.table.focus()
         if error is not None and has_value:
             what = f" ▲ {printable(error.title)}" + (f": {printable(error.detail)}" if error.detail else "")
             age = f" data is {self.age_seconds():.0f} s old "
@@ -374,14 +381,21 @@ class TablePane(Vertical, Generic[Item]):
 
     @property
     def filtering(self) -> bool:
-        """Whether a filter is being typed."""
+        """Whether the line for a filter is open."""
         return bool(self.query("FilterBar"))
+
+    def takes_text(self, event: Key) -> bool:
+        """Whether a key is text for the filter: then it is no action. A bar that is not up yet keeps it."""
+        bar = next(iter(self.query("FilterBar")), None)
+        return bar is not None and typed_into(cast("FilterBar", bar), event, self.table.has_focus)
 
     def open_filter(self) -> None:
         """Show the line in which a filter is typed."""
         from tui.ui.widgets.filter_bar import FilterBar
 
-        if not self.filtering:
+        if self.filtering:
+            self.query("FilterBar Input").focus()
+        else:
             self.mount(FilterBar(self.filter), before=self.query_one(".pane-detail"))
 
     def close_top(self) -> bool:

@@ -137,6 +137,8 @@ class MainScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """A key that means something here goes no further."""
+        if self.focused_pane.takes_text(event):
+            return
         action = self.keymap.action(self.focused_pane.NAME, event.key)
         if action is not None:
             event.stop()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from tui.ui.filters import Filter
+from tui.ui.filters import Filter, typed_into
 from tui.ui.widgets.line_bar import LineBar, Part
 from tui.ui.widgets.line_view import LineView
 from tui.ui.widgets.tones import TONE_CLASSES
@@ -64,9 +64,12 @@ class TextScreen(ModalScreen[None]):
         self._show_title(f"{len(shown)} of {len(self._all)} lines" if self._filter.text else "")
 
     def on_key(self, event: events.Key) -> None:
-        """Scroll, filter, copy, close."""
-        event.stop()
+        """Scroll, filter, copy, close; in the filter's input keys are text."""
         view = self.query_one(LineView)
+        bar = next(iter(self.query("FilterBar")), None)
+        if bar is not None and typed_into(cast("FilterBar", bar), event, view.has_focus):
+            return
+        event.stop()
         if not view.move(event.key):
             handler = self.handlers().get(event.key)
             if handler is not None:

@@ -16,6 +16,8 @@ from tui.ui.filters import Filter
 class FilterBar(Horizontal):
     """An input with a place for what is wrong with it."""
 
+    BINDINGS = [("escape", "drop")]  # noqa: RUF012 - Textual's type
+
     class Changed(Message):
         """Another valid filter was typed."""
 
@@ -36,6 +38,8 @@ class FilterBar(Horizontal):
         """Args: the filter that holds now."""
         super().__init__()
         self._start = start
+        self._early: list[events.Key] = []
+        self.is_ready = False
 
     def compose(self) -> ComposeResult:
         """A slash, the input, and room for a complaint."""
@@ -48,6 +52,17 @@ class FilterBar(Horizontal):
     def on_mount(self) -> None:
         """Typing starts at once."""
         self.query_one(Input).focus()
+
+    def type_early(self, event: events.Key) -> None:
+        """Keep a key that came before the input has the focus: it must be neither lost nor an action."""
+        self._early.append(events.Key(event.key, event.character))
+
+    def on_descendant_focus(self) -> None:
+        """The input has the focus for the first time: it gets the early keys in their order."""
+        if not self.is_ready:
+            self.is_ready = True
+            for event in self._early:
+                self.app.post_message(event)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell a valid filter; say what is wrong with another, and leave the last valid one alone."""
@@ -67,8 +82,6 @@ class FilterBar(Horizontal):
         event.stop()
         self.post_message(self.Closed(kept=True))
 
-    def on_key(self, event: events.Key) -> None:
-        """Esc drops the filter; every other key stays in here."""
-        event.stop()
-        if event.key == "escape":
-            self.post_message(self.Closed(kept=False))
+    def action_drop(self) -> None:
+        """Esc drops the filter."""
+        self.post_message(self.Closed(kept=False))

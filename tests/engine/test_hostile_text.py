@@ -50,8 +50,7 @@ def host(world: PrivateEngine, request: pytest.FixtureRequest) -> Iterator[str]:
 def terminal(host: str) -> Iterator[TerminalSession]:
     """The screen with all rows drawn and their figures read."""
     with on_terminal("--host", host, columns=COLUMNS, rows=ROWS) as opened:
-        opened.wait_for(lambda text: len(re.findall(rf"● running .* {AGE}", text)) == COUNT)
-        opened.wait_for(lambda text: len(re.findall(r"\d%", text)) >= COUNT)
+        opened.wait_for(lambda text: len(re.findall(rf"● running .*\d% .*{AGE} ", text)) == COUNT)
         yield opened
 
 
@@ -122,7 +121,7 @@ def test_dialogs_keep_their_frame(terminal: TerminalSession) -> None:
     terminal.press("G")
     terminal.wait_for(rf"{COUNT} marked")
     terminal.press("s")
-    terminal.wait_for(rf"Stop {COUNT} containers\?")
+    terminal.wait_for(rf"(?s)Stop {COUNT} containers\?.*Cancel.*╯")
     frame = rows_where(terminal, 0, lambda line: line.count("│") >= 2)
     assert len(frame) >= 10
     left = terminal.lines()[frame[0]].index("│")

@@ -28,7 +28,7 @@ from tui.workstation import open_demo
 
 # A key goes from the app to the focused widget and up to the screen, from there to a pane and its table,
 # and what they tell comes up again. Waiting for an idle processor instead takes 60 ms a key.
-_HOPS = 4
+_HOPS = 3
 
 AnyScreen = TypeVar("AnyScreen", bound=Screen[Any])
 T = TypeVar("T")
@@ -148,7 +148,7 @@ async def desk(
     *,
     read_only: bool = False,
     settings: Settings | None = None,
-    size: tuple[int, int] = (110, 24),
+    size: tuple[int, int] = (100, 20),
     prepare: Callable[[DemoWorld], None] = lambda world: None,
     shows_rows: bool = True,
 ) -> AsyncIterator[Desk]:

@@ -201,7 +201,7 @@ class TestInspect:
         [
             ({"a": {"b": [1, None, True]}}, ["a:", "  b:", "    - 1", "    - null", "    - true"]),
             ({"a": {}, "b": [], "c": ""}, ["a: {}", "b: []", 'c: ""']),
-            ({"Env": ["API_KEY=x", "A=b", "TOKEN="]}, ["Env:", "  - API_KEY=••••••", "  - A=b", "  - TOKEN="]),
+            ({"E": ["API_KEY=x", "A=b", "TOKEN="]}, ["E:", "  - API_KEY=••••••", "  - A=b", "  - TOKEN="]),
             ({"Password": "x", "HF_TOKEN": "y"}, ["Password: ••••••", "HF_TOKEN: ••••••"]),
             ({"k\x1b": "\x1b[2J[bold]"}, ["k␛: ␛[2J[bold]"]),
             ([{"a": 1}], ["-", "  a: 1"]),

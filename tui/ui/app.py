@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -20,6 +21,7 @@ from tui.ui.actions import allowed
 from tui.ui.bridge import Bridge
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.keymap import EVERYWHERE, Keymap
+from tui.ui.ordered_keys import OrderedKeys
 from tui.ui.panes import PANES
 from tui.ui.screens.main import MainScreen
 from tui.ui.text import printable
@@ -90,6 +92,14 @@ class EnvtuiApp(App[None]):
     def on_mount(self) -> None:
         """Jobs report wherever the user is."""
         self.bridge.read(JOBS, self._report_jobs)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys take effect in their order: the screen has them before any widget's queue does."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            screen = self.screen
+            if isinstance(screen, OrderedKeys) and screen.take_key(event):
+                return
+        await super().on_event(event)
 
     def on_unmount(self) -> None:
         """No more news."""

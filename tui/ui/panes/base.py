@@ -5,25 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.events import Key
 from textual.widgets import Static
 
 from tui.model.errors import EnvtuiError
 from tui.monitor.topics import Snapshot, Topic
 from tui.ui.actions import Action
 from tui.ui.bridge import Bridge
-from tui.ui.filters import Filter, typed_into
+from tui.ui.filters import Filter
 from tui.ui.text import printable
 from tui.ui.widgets.columns import Column
+from tui.ui.widgets.filter_bar import FilterBar
 from tui.ui.widgets.line_bar import LineBar, Part
 from tui.ui.widgets.line_table import LineTable, Row
-
-if TYPE_CHECKING:
-    from tui.ui.widgets.filter_bar import FilterBar
 
 Item = TypeVar("Item")
 
@@ -133,6 +130,7 @@ class TablePane(Vertical, Generic[Item]):
         yield LineBar(classes="pane-banner")
         yield LineTable([column.column for column in self.COLUMNS])
         yield Static("", classes="pane-notice", markup=False)
+        yield FilterBar()
         yield LineBar(classes="pane-detail")
 
     def on_mount(self) -> None:
@@ -246,8 +244,8 @@ class TablePane(Vertical, Generic[Item]):
         self.set_class(not self._shown, "-empty")
         self.set_class(error is not None and has_value, "-stale")
         if self._shown and self.has_class("-focused") and self.screen.focused is None:
-            # the table lost the focus while it was hidden for want of rows
-            self.table.focus()
+            # the table lost the focus while it was hidden for want of rows; it can have it when it is back
+            self.call_after_refresh(self._take_focus)
         if error is not None and has_value:
             what = f" ▲ {printable(error.title)}" + (f": {printable(error.detail)}" if error.detail else "")
             age = f" data is {self.age_seconds():.0f} s old "
@@ -256,6 +254,10 @@ class TablePane(Vertical, Generic[Item]):
             )
         self._update_notice(error, has_value)
         self.update_detail()
+
+    def _take_focus(self) -> None:
+        if self.screen.focused is None and not self.filtering:
+            self.table.focus()
 
     def _update_title(self) -> None:
         marked = len(self.marked & self._shown.keys())
@@ -380,23 +382,18 @@ class TablePane(Vertical, Generic[Item]):
         self.update_rows()
 
     @property
+    def filter_bar(self) -> FilterBar:
+        """The line in which a filter is typed."""
+        return self.query_one(FilterBar)
+
+    @property
     def filtering(self) -> bool:
         """Whether the line for a filter is open."""
-        return bool(self.query("FilterBar"))
-
-    def takes_text(self, event: Key) -> bool:
-        """Whether a key is text for the filter: then it is no action. A bar that is not up yet keeps it."""
-        bar = next(iter(self.query("FilterBar")), None)
-        return bar is not None and typed_into(cast("FilterBar", bar), event, self.table.has_focus)
+        return self.filter_bar.is_open
 
     def open_filter(self) -> None:
         """Show the line in which a filter is typed."""
-        from tui.ui.widgets.filter_bar import FilterBar
-
-        if self.filtering:
-            self.query("FilterBar Input").focus()
-        else:
-            self.mount(FilterBar(self.filter), before=self.query_one(".pane-detail"))
+        self.filter_bar.open(self.filter)
 
     def close_top(self) -> bool:
         """Undo the topmost of filter bar, range, filter, marks; False when there is none."""
@@ -420,8 +417,8 @@ class TablePane(Vertical, Generic[Item]):
     def _end_filter(self, kept: bool) -> None:
         if not kept:
             self._set_filter(Filter())
-        self.query("FilterBar").remove()
-        self.table.focus()
+        self.filter_bar.close()
+        self.screen.set_focus(self.table)
 
     # -- messages of its widgets
 

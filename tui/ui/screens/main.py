@@ -16,6 +16,7 @@ from tui.ui.actions import Action, allowed
 from tui.ui.bridge import Bridge
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.keymap import EVERYWHERE, Keymap
+from tui.ui.ordered_keys import OrderedKeys
 from tui.ui.panes import PANES
 from tui.ui.panes.base import TablePane
 from tui.ui.text import printable, width_of
@@ -32,7 +33,7 @@ _ALWAYS_HINTED = 4
 _WIDE_COLUMNS, _WIDE_ROWS = 120, 30
 
 
-class MainScreen(Screen[None]):
+class MainScreen(Screen[None], OrderedKeys):
     """Lays the panes out. Knows actions only as registry entries."""
 
     COMPONENT_CLASSES = set(TONE_CLASSES)  # noqa: RUF012 - Textual's type
@@ -135,15 +136,15 @@ class MainScreen(Screen[None]):
         """Those of the focused pane."""
         return self._actions(self.focused_pane.NAME)
 
-    def on_key(self, event: events.Key) -> None:
-        """A key that means something here goes no further."""
-        if self.focused_pane.takes_text(event):
-            return
+    def take_key(self, event: events.Key) -> bool:
+        """Run the key's action; while a filter is typed keys are its text."""
+        bar = self.focused_pane.filter_bar
+        if bar.takes_keys:
+            return bar.take_key(event)
         action = self.keymap.action(self.focused_pane.NAME, event.key)
         if action is not None:
-            event.stop()
-            event.prevent_default()
             self.run_action_entry(action)
+        return action is not None
 
     def run_action_entry(self, action: Action[Any]) -> None:
         """Run an action, or say why not. An exception in one is shown and does not end the app."""

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from tui.ui.filters import Filter, typed_into
+from tui.ui.filters import Filter
+from tui.ui.ordered_keys import OrderedKeys
+from tui.ui.widgets.filter_bar import FilterBar
 from tui.ui.widgets.line_bar import LineBar, Part
 from tui.ui.widgets.line_view import LineView
 from tui.ui.widgets.tones import TONE_CLASSES
 
-if TYPE_CHECKING:
-    from tui.ui.widgets.filter_bar import FilterBar
-
 Line = Sequence[Part]
 
 
-class TextScreen(ModalScreen[None]):
+class TextScreen(ModalScreen[None], OrderedKeys):
     """Lines that can be scrolled and filtered (`/`); esc closes the topmost thing."""
 
     COMPONENT_CLASSES = set(TONE_CLASSES)  # noqa: RUF012 - Textual's type
@@ -40,6 +38,7 @@ class TextScreen(ModalScreen[None]):
         with Vertical(classes="text-frame"):
             yield LineBar(classes="pane-title")
             yield LineView()
+            yield FilterBar()
             yield LineBar(classes="key-bar")
 
     def on_mount(self) -> None:
@@ -63,17 +62,20 @@ class TextScreen(ModalScreen[None]):
         self.query_one(LineView).show(shown)
         self._show_title(f"{len(shown)} of {len(self._all)} lines" if self._filter.text else "")
 
-    def on_key(self, event: events.Key) -> None:
-        """Scroll, filter, copy, close; in the filter's input keys are text."""
-        view = self.query_one(LineView)
-        bar = next(iter(self.query("FilterBar")), None)
-        if bar is not None and typed_into(cast("FilterBar", bar), event, view.has_focus):
-            return
-        event.stop()
-        if not view.move(event.key):
-            handler = self.handlers().get(event.key)
-            if handler is not None:
-                handler()
+    def take_key(self, event: events.Key) -> bool:
+        """Scroll, filter, copy, close; while a filter is typed keys are its text."""
+        if not self.query("FilterBar"):
+            # not built yet
+            return False
+        bar = self.query_one(FilterBar)
+        if bar.takes_keys:
+            return bar.take_key(event)
+        if self.query_one(LineView).move(event.key):
+            return True
+        handler = self.handlers().get(event.key)
+        if handler is not None:
+            handler()
+        return handler is not None
 
     def handlers(self) -> dict[str, Callable[[], None]]:
         """What other keys do, by Textual's name."""
@@ -102,14 +104,11 @@ class TextScreen(ModalScreen[None]):
         if not event.kept:
             self._filter = Filter()
             self.show_lines(self._all)
-        self.query("FilterBar").remove()
-        self.query_one(LineView).focus()
+        self.query_one(FilterBar).close()
+        self.set_focus(self.query_one(LineView))
 
     def _open_filter(self) -> None:
-        from tui.ui.widgets.filter_bar import FilterBar
-
-        if not self.query(FilterBar):
-            self.query_one(".text-frame").mount(FilterBar(self._filter), before=self.query_one(".key-bar"))
+        self.query_one(FilterBar).open(self._filter)
 
     def _copy(self) -> None:
         text = self.query_one(LineView).text

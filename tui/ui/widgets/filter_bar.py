@@ -16,8 +16,6 @@ from tui.ui.filters import Filter
 class FilterBar(Horizontal):
     """An input with a place for what is wrong with it."""
 
-    BINDINGS = [("escape", "drop")]  # noqa: RUF012 - Textual's type
-
     class Changed(Message):
         """Another valid filter was typed."""
 
@@ -34,39 +32,60 @@ class FilterBar(Horizontal):
             super().__init__()
             self.kept = kept
 
-    def __init__(self, start: Filter) -> None:
-        """Args: the filter that holds now."""
+    def __init__(self) -> None:
+        """Closed at first."""
         super().__init__()
-        self._start = start
-        self._early: list[events.Key] = []
-        self.is_ready = False
+        self.display = False
+        self._is_dropped = False
 
     def compose(self) -> ComposeResult:
         """A slash, the input, and room for a complaint."""
         yield Label("/", markup=False)
-        yield Input(
-            self._start.text, placeholder="regular expression, ! in front inverts", select_on_focus=False
-        )
+        yield Input(placeholder="regular expression, ! in front inverts", select_on_focus=False)
         yield Label("", id="complaint", markup=False)
 
-    def on_mount(self) -> None:
-        """Typing starts at once."""
-        self.query_one(Input).focus()
+    @property
+    def is_open(self) -> bool:
+        """Whether it is shown."""
+        return self.display
 
-    def type_early(self, event: events.Key) -> None:
-        """Keep a key that came before the input has the focus: it must be neither lost nor an action."""
-        self._early.append(events.Key(event.key, event.character))
+    @property
+    def takes_keys(self) -> bool:
+        """Whether what is typed is text for it."""
+        # the screen's word for it: the input itself hears of its focus only later
+        return self.is_open and self.screen.focused is self.query_one(Input)
 
-    def on_descendant_focus(self) -> None:
-        """The input has the focus for the first time: it gets the early keys in their order."""
-        if not self.is_ready:
-            self.is_ready = True
-            for event in self._early:
-                self.app.post_message(event)
+    def open(self, start: Filter) -> None:
+        """Show it with a filter to begin with. It has the keys when this returns: the next one is text."""
+        field = self.query_one(Input)
+        if not self.is_open:
+            self.display = True
+            self._is_dropped = False
+            field.value = start.text
+            field.cursor_position = len(start.text)
+        self.screen.set_focus(field)
+
+    def close(self) -> None:
+        """Hide it; the focus is for whoever held it to give."""
+        self.display = False
+
+    def take_key(self, event: events.Key) -> bool:
+        """Enter keeps the filter, esc drops it; every other key is for the input."""
+        closings = {"enter": True, "escape": False}
+        kept = closings.get(event.key)
+        if kept is None:
+            return False
+        self._is_dropped = not kept
+        self.close()
+        self.post_message(self.Closed(kept))
+        return True
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell a valid filter; say what is wrong with another, and leave the last valid one alone."""
         event.stop()
+        if self._is_dropped:
+            # text that was still on its way when the filter was dropped
+            return
         complaint = self.query_one("#complaint", Label)
         chosen = Filter(event.value)
         try:
@@ -76,12 +95,3 @@ class FilterBar(Horizontal):
             return
         complaint.update("")
         self.post_message(self.Changed(chosen))
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter keeps the filter."""
-        event.stop()
-        self.post_message(self.Closed(kept=True))
-
-    def action_drop(self) -> None:
-        """Esc drops the filter."""
-        self.post_message(self.Closed(kept=False))

@@ -17,7 +17,7 @@ from tests.backends.serving import chunked, hold, reply, trickle
 from tests.rig.waiting import until
 from tui.backends.deadline import Deadline, of_step
 from tui.backends.docker.endpoint import Endpoint
-from tui.backends.docker.http import EngineHttp
+from tui.backends.docker.http import EngineHttp, _TimedReader
 from tui.backends.docker.refusals import from_status, message_in
 from tui.model.errors import (
     Conflict,
@@ -140,7 +140,7 @@ class TestNobodyThere:
         program = (
             "import os, sys\n"
             "from tui.backends.docker.endpoint import Endpoint\n"
-            "from tui.backends.docker.http import EngineHttp\n"
+            "from tui.backends.docker.http import EngineHttp, _TimedReader\n"
             "from tui.model.errors import EnginePermission\n"
             "path = sys.argv[1]\n"
             "if os.getuid() == 0:\n"
@@ -193,6 +193,20 @@ class TestSlowAnswers:
     ) -> None:
         _, endpoint = serve(trickle(head, drop, stop))
         self.get(endpoint)
+
+    def test_what_came_in_time_is_not_read_after_it(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs, ours.makefile("rb", buffering=0) as raw:
+            theirs.sendall(b"x")
+            with pytest.raises(TimeoutError):
+                _TimedReader(raw, ours, Deadline(0.0)).read(1)
+
+    def test_a_closing_answer_that_is_given_up_leaves_no_descriptor(
+        self, serve: Serve, stop: threading.Event
+    ) -> None:
+        _, endpoint = serve(trickle(b"HTTP/1.0 200 OK\r\n\r\n", b"x", stop))
+        self.get(endpoint)
+        assert _open_clients(endpoint) == []
 
     def test_a_frozen_engine_whose_queue_is_full(self, socket_path: Path) -> None:
         with socket.socket(socket.AF_UNIX) as frozen:
@@ -301,6 +315,14 @@ class TestStreams:
         with pytest.raises(EngineLost):
             next(lines)
         stream.release()
+
+    def test_one_that_broke_leaves_no_descriptor(self, serve: Serve) -> None:
+        _, endpoint = serve(lambda connection, _: connection.sendall(b"HTTP/1.0 200 OK\r\n\r\none\n"))
+        stream = EngineHttp(endpoint).open_stream("/events")
+        with pytest.raises(EngineLost):
+            list(stream.lines())
+        stream.release()
+        assert _open_clients(endpoint) == []
 
     def test_a_refused_one_tells_why(self, serve: Serve) -> None:
         _, endpoint = serve(reply('{"message":"bad filter"}', 400))

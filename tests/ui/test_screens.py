@@ -84,6 +84,7 @@ class TestPalette:
             await at.until(
                 lambda: options.option_count and "Freeze" in str(options.get_option_at_index(0).prompt)
             )
+            assert options.option_count < len(EVERYWHERE_ACTIONS)
             await at.press("enter")
             await at.until(lambda: at.app.bridge.frozen)
 

@@ -44,8 +44,8 @@ class EngineHttp:
         connection = self._send(path, deadline)
         connection.response_class = functools.partial(_TimedResponse, deadline)  # type: ignore[assignment]
         try:
-            with self._explained(deadline):
-                response = connection.getresponse()
+            # the response is closed, too: one that says it closes took the socket from the connection
+            with self._explained(deadline), connection.getresponse() as response:
                 body = b"".join(iter(lambda: response.read1(_BLOCK_BYTES), b""))
                 if response.length:
                     # http.client takes an answer that is too short for the end of it
@@ -133,11 +133,11 @@ class EngineStream:
             EngineRefused: it was answered with an error.
         """
         try:
-            response = self._connection.getresponse()
-            if response.status >= 400:
-                raise refusals.from_status(response.status, refusals.message_in(response.read()))
-            while line := response.readline():
-                yield line
+            with self._connection.getresponse() as response:
+                if response.status >= 400:
+                    raise refusals.from_status(response.status, refusals.message_in(response.read()))
+                while line := response.readline():
+                    yield line
         except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
             # a close from outside shows as any of these, depending on where the reader stood
             if not self._closed:

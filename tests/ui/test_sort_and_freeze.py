@@ -12,6 +12,7 @@ from tui.demo.world import DemoWorld
 from tui.model.operations import Operation, Step
 from tui.model.stats import figures
 from tui.monitor.topics import CONTAINERS, STATISTICS
+from tui.ui import row_order
 from tui.ui.panes import base
 from tui.ui.widgets.line_table import LineTable
 
@@ -23,7 +24,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 5000.0
-        monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: self.now, time=lambda: self.now))
+        for module in (base, row_order):
+            monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from tui.monitor.topics import Snapshot, Topic
 from tui.ui.actions import Action
 from tui.ui.bridge import Bridge
 from tui.ui.filters import Filter
+from tui.ui.row_order import RowOrder
 from tui.ui.text import printable
 from tui.ui.widgets.columns import Column
 from tui.ui.widgets.filter_bar import FilterBar
@@ -24,8 +25,6 @@ from tui.ui.widgets.line_table import LineTable, Row
 
 Item = TypeVar("Item")
 
-# Sorting by a live figure moves rows at most this often, so that they can be read.
-_LIVE_SORT_SECONDS = 3.0
 # Ages are looked at anew this often, though nothing else changed.
 _AGES_SECONDS = 15.0
 
@@ -69,10 +68,7 @@ class TablePane(Vertical, Generic[Item]):
         self.marked: frozenset[str] = frozenset()
         self._range_from: str | None = None
         self._range_base: frozenset[str] = frozenset()
-        self._sort = self.COLUMNS[0].column.key
-        self._descending = self.COLUMNS[0].falls
-        self._order: tuple[str, ...] = ()
-        self._sorted_at = 0.0
+        self._order: RowOrder[Item] = RowOrder(self.COLUMNS[0].column.key, self.COLUMNS[0].falls)
         self._ages_turn = 0
         self._shown: dict[str, Item] = {}
         self._drawn: dict[str, tuple[tuple[Item, str], Row]] = {}
@@ -136,7 +132,7 @@ class TablePane(Vertical, Generic[Item]):
     def on_mount(self) -> None:
         """Read the topics."""
         self.query_one(".pane-detail").styles.height = self.DETAIL_LINES
-        self.table.set_sort(self._sort, self._descending)
+        self.table.set_sort(self._order.column, self._order.descending)
         for topic in self.TOPICS:
             self.bridge.read(topic, self._reader(topic))
         if self.main_snapshot is None:
@@ -201,20 +197,9 @@ class TablePane(Vertical, Generic[Item]):
             del self._drawn[key]
 
     def _sorted_keys(self) -> list[str]:
-        column = self._column(self._sort)
-        now = time.monotonic()
-        if column.live and self._order and now - self._sorted_at < _LIVE_SORT_SECONDS:
-            known = set(self._order)
-            kept = [key for key in self._order if key in self._shown]
-            return [*kept, *(key for key in self._shown if key not in known)]
-        order = column.order
-        assert order is not None, "only sortable columns are chosen"
-        # two stable sorts: equal figures keep a fixed order, so that rows do not jump
-        keys = sorted(self._shown)
-        keys.sort(key=lambda key: self.tie_break(self._shown[key]))
-        keys.sort(key=lambda key: order(self._shown[key]), reverse=self._descending)
-        self._order, self._sorted_at = tuple(keys), now
-        return keys
+        column = self._column(self._order.column)
+        assert column.order is not None, "only sortable columns are chosen"
+        return self._order.keys(self._shown, column.order, self.tie_break, column.live)
 
     def tie_break(self, item: Item) -> Any:
         """The order of items that are equal in the sorted column."""
@@ -360,25 +345,22 @@ class TablePane(Vertical, Generic[Item]):
     def sort_next(self, step: int) -> None:
         """Sort by the next or previous sortable column."""
         keys = [column.column.key for column in self.COLUMNS if column.order is not None]
-        self.sort_by(keys[(keys.index(self._sort) + step) % len(keys)])
+        self.sort_by(keys[(keys.index(self._order.column) + step) % len(keys)])
 
     def sort_by(self, key: str) -> None:
         """Sort by a column; by the same again in the other direction."""
         column = self._column(key)
-        if column.order is None:
-            return
-        self._descending = not self._descending if key == self._sort else column.falls
-        self._sort = key
-        self._resort()
+        if column.order is not None:
+            self._order.choose(key, column.falls)
+            self._show_order()
 
     def reverse_sort(self) -> None:
         """Sort in the other direction."""
-        self._descending = not self._descending
-        self._resort()
+        self._order.reverse()
+        self._show_order()
 
-    def _resort(self) -> None:
-        self._order = ()
-        self.table.set_sort(self._sort, self._descending)
+    def _show_order(self) -> None:
+        self.table.set_sort(self._order.column, self._order.descending)
         self.update_rows()
 
     @property
@@ -411,7 +393,7 @@ class TablePane(Vertical, Generic[Item]):
 
     def _set_filter(self, chosen: Filter) -> None:
         self.filter = chosen
-        self._order = ()
+        self._order.forget()
         self.update_rows()
 
     def _end_filter(self, kept: bool) -> None:

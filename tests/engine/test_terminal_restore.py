@@ -205,6 +205,8 @@ def test_any_size_at_any_time(rows: PrivateEngine, key: str) -> None:
                 terminal.wait_for(r"^ a-trainer +[0-9a-f]")
         if key:
             terminal.press("esc")
+            # what lay behind a dialog may be in sight before esc took effect, and q after it would be alt+q
+            terminal.wait_for(lambda text: re.search(shown[key], text) is None)
         terminal.wait_for(shown[""])
         until(lambda: all(f" box-{number:03d} " in terminal.text() for number in range(MANY)))
         terminal.press("q")

@@ -37,7 +37,7 @@ def open_local(host: str | None = None, environ: Mapping[str, str] | None = None
     Nothing is connected yet: an engine that is absent is a state on screen, not an error here.
 
     Raises:
-        UsageError: the address is malformed.
+        EngineUnreachable: the address is malformed.
         EngineNotFound: it names a docker context that does not exist.
     """
     from tui.backends.docker.cgroups import CgroupReader

@@ -273,6 +273,16 @@ class TestDetails:
         watched.host.stream.put(make_event("die", "a", exitCode="137"))
         until(lambda: (found := watched.find("a")) and found.out_of_memory)
 
+    def test_a_start_that_was_listed_already_is_asked_about_anew(self, watched: Watched) -> None:
+        # the stream begins with the second of the list, so it tells again what the list knew
+        watched.host.tell("a")
+        watched.start()
+        watched.watch.want_details([full_id("a")])
+        until(lambda: (found := watched.find("a")) and found.process_id)
+        watched.host.tell("a", process_id=43)
+        watched.host.stream.put(make_event("start", "a"))
+        until(lambda: (found := watched.find("a")) and found.process_id == 43)
+
     @pytest.mark.parametrize("kind", [NoSuchContainer, EngineRefused])
     def test_one_that_the_engine_refuses_is_not_asked_for_again(
         self, watched: Watched, kind: type[EngineRefused]

@@ -40,6 +40,8 @@ _BURST_SECONDS, _LONGEST_BURST_SECONDS = 2.0, 16.0
 _RECONCILE_SECONDS = 60.0
 # While the engine is away: a refused connection costs nothing, and people wait for it to come back.
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.25, 2.0
+# Also where the state stays as it was: the stream begins with what happened in the second of the list.
+_OUTDATE_DETAILS = ("start", "die", "update")
 # Events wait here while a list is read; beyond this the stream itself waits, and the engine buffers.
 _INBOX_LIMIT = 10_000
 
@@ -235,7 +237,7 @@ class ContainerWatch:
             self._known.pop(event.container_id, None)
         else:
             self._known[event.container_id] = new
-        if event.action == "update" or (new is not None and old is not None and new.state is not old.state):
+        if event.action in _OUTDATE_DETAILS or (new and old and new.state is not old.state):
             # only an inspect tells the process after a start, or that the end was for want of memory
             self._details.forget(event.container_id)
         if not event.action.startswith("health_status"):

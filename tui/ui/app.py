@@ -19,6 +19,7 @@ from tui.monitor.topics import JOBS, Snapshot
 from tui.settings import Settings, check_action_ids
 from tui.ui.actions import allowed
 from tui.ui.bridge import Bridge
+from tui.ui.driver import TerminalDriver
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.keymap import EVERYWHERE, Keymap
 from tui.ui.ordered_keys import OrderedKeys
@@ -62,7 +63,7 @@ class EnvtuiApp(App[None]):
         Raises:
             SettingsError: keys or theme of the settings can't be.
         """
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.monitor = monitor
         self.settings = settings
         self.keymap = build_keymap(settings, monitor.read_only)

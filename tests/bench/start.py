@@ -135,6 +135,8 @@ def measure_live(engine: PrivateEngine, victim: str, has_rows: bool) -> str:
         engine.request("POST", f"/containers/{victim}/start")
         starts.append(screen.read_until(has(b"running")))
         screen.watch(1.0)
+    # rows that came into view get their figures first
+    screen.watch(5.0)
     used = screen.cpu_seconds()
     written = screen.watch(10.0)
     idle = (screen.cpu_seconds() - used) * 10

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tui.model.containers import Container
+from tui.model.containers import Container, ContainerState
 
 #: Seconds that a container gets to end by itself before it is killed; the engine's own default.
 STOP_GRACE_SECONDS = 10
@@ -60,7 +60,7 @@ def plan(operation: Operation, containers: tuple[Container, ...], with_volumes: 
     steps: list[Step] = []
     for container in containers:
         if operation is Operation.REMOVE and container.is_alive:
-            if container.state.value == "paused":
+            if container.state is ContainerState.PAUSED:
                 steps.append(Step(Operation.UNPAUSE, container.id, container.name))
             steps.append(Step(Operation.STOP, container.id, container.name))
         steps.append(Step(operation, container.id, container.name, with_volumes=with_volumes))

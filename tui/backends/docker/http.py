@@ -20,6 +20,7 @@ from tui.model.errors import EngineLost, EngineNotFound, EnginePermission, Engin
 
 # Large lists come in blocks of this size.
 _BLOCK_BYTES = 1 << 16
+_STREAM_ENDED = "its event stream ended"
 
 
 class EngineHttp:
@@ -141,9 +142,9 @@ class EngineStream:
         except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
             # a close from outside shows as any of these, depending on where the reader stood
             if not self._closed:
-                raise _stream_ended() from error
+                raise _closed(_STREAM_ENDED) from error
         if not self._closed:
-            raise _stream_ended()
+            raise _closed(_STREAM_ENDED)
 
     def close(self) -> None:
         """End it at once, from any thread: a reader in `recv` only hears the shutdown."""
@@ -216,19 +217,12 @@ def timed_out(endpoint: Endpoint, seconds: float) -> EngineTimeout:
 
 def lost(endpoint: Endpoint) -> EngineLost:
     """The error for a connection that the engine closed."""
-    return EngineLost(
-        "The engine closed the connection",
-        f"{endpoint.url} went away in the middle of an answer",
-        "It may be restarting; envtui tries again by itself",
-    )
+    return _closed(f"{endpoint.url} went away in the middle of an answer")
 
 
-def _stream_ended() -> EngineLost:
-    return EngineLost(
-        "The engine closed the connection",
-        "its event stream ended",
-        "It may be restarting; envtui tries again by itself",
-    )
+def _closed(detail: str) -> EngineLost:
+    hint = "It may be restarting; envtui tries again by itself"
+    return EngineLost("The engine closed the connection", detail, hint)
 
 
 def _from_os_error(endpoint: Endpoint, error: OSError) -> Exception:

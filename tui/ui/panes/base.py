@@ -271,14 +271,11 @@ class TablePane(Vertical, Generic[Item]):
             text = "\n\n".join(printable(part) for part in parts if part)
         elif not has_value:
             text = "Asking the engine …"
-        elif self.items:
-            text = "No row matches the filter.\n\nesc clears it" if self.filter.text else self._all_hidden()
+        elif self.items and self.filter.text:
+            text = "No row matches the filter.\n\nesc clears it"
         else:
             text = "\n\n".join(self.empty_notice())
         self.query_one(".pane-notice", Static).update(text)
-
-    def _all_hidden(self) -> str:
-        return "\n\n".join(self.empty_notice())
 
     def update_detail(self) -> None:
         """The lines about the item under the cursor."""

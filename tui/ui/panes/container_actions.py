@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from tui.model.containers import ALIVE_STATES, Container, ContainerDetails, ContainerState
 from tui.model.errors import EnvtuiError
 from tui.model.operations import STOP_GRACE_SECONDS, Operation, Plan, operation_word, plan, rename_plan
-from tui.monitor.jobs import JobRefused
 from tui.ui.text import printable
 
 if TYPE_CHECKING:
@@ -75,6 +74,16 @@ def alive(pane: ContainersPane) -> tuple[Container, ...]:
 # -- actions
 
 
+def restart(pane: ContainersPane) -> None:
+    """Restart the chosen, after a dialog."""
+    confirm(pane, Operation.RESTART, _chosen(pane))
+
+
+def kill(pane: ContainersPane) -> None:
+    """Kill those that run, after a dialog."""
+    confirm(pane, Operation.KILL, alive(pane))
+
+
 def stop_or_start(pane: ContainersPane) -> None:
     """Stop those that run, after a dialog; where none runs, start them."""
     running = alive(pane)
@@ -94,11 +103,10 @@ def pause_or_unpause(pane: ContainersPane) -> None:
         submit(pane, plan(Operation.UNPAUSE, paused))
 
 
-def confirm(pane: ContainersPane, operation: Operation, targets: Sequence[Any]) -> None:
+def confirm(pane: ContainersPane, operation: Operation, containers: tuple[Container, ...]) -> None:
     """Ask, naming every container, then do it."""
     from tui.ui.screens.confirm import Choice, ConfirmScreen, Question
 
-    containers = tuple(getattr(target, "container", target) for target in targets)
     if not containers:
         return
     question = Question(
@@ -212,7 +220,7 @@ def submit(pane: ContainersPane, chosen: Plan) -> None:
     """Hand a plan to the jobs; say so where it is refused."""
     try:
         pane.bridge.monitor.submit(chosen)
-    except (JobRefused, EnvtuiError) as error:
+    except EnvtuiError as error:
         tell(pane, error)
     else:
         pane.set_marks(frozenset())
@@ -229,9 +237,7 @@ def tell(pane: ContainersPane, error: EnvtuiError) -> None:
 
 
 def _title(operation: Operation, containers: tuple[Container, ...]) -> str:
-    if len(containers) == 1:
-        return f"{operation_word(operation)} {printable(containers[0].name)}"
-    return f"{operation_word(operation)} {len(containers)} containers"
+    return printable(plan(operation, containers).title)
 
 
 def _consequence(operation: Operation, containers: tuple[Container, ...]) -> str:

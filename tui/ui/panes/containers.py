@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from tui.model.containers import ALIVE_STATES, Container, ContainerState, Health, fold_ports
 from tui.model.joins import ContainerRow, container_rows
-from tui.model.operations import Operation
 from tui.model.reading import Reading
 from tui.model.stats import ContainerStats
 from tui.model.units import format_bytes, format_percent, format_rate
@@ -124,7 +123,7 @@ class ContainersPane(TablePane[ContainerRow]):
             "containers.stop",
             "Stop, or start what is stopped …",
             ("s",),
-            lambda pane: container_actions.stop_or_start(pane),
+            container_actions.stop_or_start,
             Danger.CONFIRM,
             container_actions.nothing_chosen,
             hint="stop/start",
@@ -133,7 +132,7 @@ class ContainersPane(TablePane[ContainerRow]):
             "containers.restart",
             "Restart …",
             ("r",),
-            lambda pane: container_actions.confirm(pane, Operation.RESTART, pane.targets()),
+            container_actions.restart,
             Danger.CONFIRM,
             container_actions.nothing_chosen,
             hint="restart",
@@ -142,7 +141,7 @@ class ContainersPane(TablePane[ContainerRow]):
             "containers.pause",
             "Pause, or unpause what is paused …",
             ("p",),
-            lambda pane: container_actions.pause_or_unpause(pane),
+            container_actions.pause_or_unpause,
             Danger.CONFIRM,
             container_actions.nothing_pausable,
             hint="pause",
@@ -151,7 +150,7 @@ class ContainersPane(TablePane[ContainerRow]):
             "containers.remove",
             "Delete …",
             ("d",),
-            lambda pane: container_actions.remove(pane),
+            container_actions.remove,
             Danger.CONFIRM,
             container_actions.nothing_chosen,
             hint="delete",
@@ -160,7 +159,7 @@ class ContainersPane(TablePane[ContainerRow]):
             "containers.kill",
             "Kill …",
             (),
-            lambda pane: container_actions.confirm(pane, Operation.KILL, container_actions.alive(pane)),
+            container_actions.kill,
             Danger.CONFIRM,
             container_actions.nothing_alive,
         ),
@@ -168,7 +167,7 @@ class ContainersPane(TablePane[ContainerRow]):
             "containers.rename",
             "Rename …",
             (),
-            lambda pane: container_actions.rename(pane),
+            container_actions.rename,
             Danger.CONFIRM,
             container_actions.not_one,
         ),
@@ -176,7 +175,7 @@ class ContainersPane(TablePane[ContainerRow]):
             "containers.inspect",
             "Inspect",
             ("i",),
-            lambda pane: container_actions.inspect(pane),
+            container_actions.inspect,
             why_not=container_actions.nothing_chosen,
             hint="inspect",
         ),
@@ -184,7 +183,7 @@ class ContainersPane(TablePane[ContainerRow]):
             "containers.processes",
             "Processes",
             ("t",),
-            lambda pane: container_actions.processes(pane),
+            container_actions.processes,
             why_not=container_actions.not_running,
             hint="processes",
         ),

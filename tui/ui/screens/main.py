@@ -149,12 +149,12 @@ class MainScreen(Screen[None], OrderedKeys):
     def run_action_entry(self, action: Action[Any]) -> None:
         """Run an action, or say why not. An exception in one is shown and does not end the app."""
         owner = self if action.id.startswith(f"{EVERYWHERE}.") else self.focused_pane
-        reason = action.why_not(owner)
-        if reason is not None:
-            self.app.notify(printable(reason), title=action.label, severity="warning", markup=False)
-            return
         try:
-            action.run(owner)
+            reason = action.why_not(owner)
+            if reason is None:
+                action.run(owner)
+            else:
+                self.app.notify(printable(reason), title=action.label, severity="warning", markup=False)
         except EnvtuiError as error:
             self.app.notify(printable(error.one_line()), severity="error", markup=False)
         except Exception as error:

@@ -104,7 +104,6 @@ class TextScreen(ModalScreen[None], OrderedKeys):
         if not event.kept:
             self._filter = Filter()
             self.show_lines(self._all)
-        self.query_one(FilterBar).close()
         self.set_focus(self.query_one(LineView))
 
     def _open_filter(self) -> None:

@@ -78,7 +78,6 @@ class LineTable(ScrollView, can_focus=True):
         self._columns = tuple(columns)
         self._placed: tuple[PlacedColumn, ...] = ()
         self._placed_for = 0
-        self._needed: tuple[int, ...] = tuple(len(column.title) for column in columns)
         self._rows: tuple[Row, ...] = ()
         self._index: dict[str, int] = {}
         self._cursor: int | None = None
@@ -256,8 +255,7 @@ class LineTable(ScrollView, can_focus=True):
         for number, column in enumerate(self._columns):
             if column.widest > column.width:
                 needed[number] = max((needed[number], *(width_of(row.cells[number]) for row in self._rows)))
-        self._needed = tuple(needed)
-        placed = place(self._columns, self._needed, self.size.width - _MARK_CELLS)
+        placed = place(self._columns, needed, self.size.width - _MARK_CELLS)
         if placed != self._placed or self.size.width != self._placed_for:
             self._placed, self._placed_for = placed, self.size.width
             self._strips.clear()

@@ -303,6 +303,8 @@ class TablePane(Vertical, Generic[Item]):
 
     def targets(self) -> tuple[Item, ...]:
         """What an action acts on: the marked rows that are not hidden, else the row under the cursor."""
+        # the table's message about its cursor may still be on its way: keys can come faster
+        self._extend_range()
         marked = tuple(self._shown[row.key] for row in self.table.rows if row.key in self.marked)
         current = self.current
         return marked or ((current,) if current is not None else ())
@@ -318,12 +320,14 @@ class TablePane(Vertical, Generic[Item]):
         key = self.table.cursor_key
         if key is None:
             return
+        self._extend_range()
         self._range_from = None
         self.set_marks(self.marked ^ {key})
         self.table.move_by(1)
 
     def toggle_range(self) -> None:
         """Begin to mark a range here, or end it."""
+        self._extend_range()
         self._range_from = self.table.cursor_key if self._range_from is None else None
         self._range_base = self.marked
         self._extend_range()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tui.backends.base import Containers, Engine, Statistics
+    from tui.backends.base import Containers, Engine, Logs, Statistics
     from tui.demo.world import DemoWorld
 
 
@@ -20,6 +20,7 @@ class Workstation:
     Attributes:
         name: "local", "demo", or the engine's address where one was named.
         is_demo: it is make-believe.
+        logs: None where the host offers none.
         now: the time that ages and the clock are shown by, in seconds since the epoch.
     """
 
@@ -27,6 +28,7 @@ class Workstation:
     engine: Engine
     containers: Containers
     statistics: Statistics
+    logs: Logs | None = None
     is_demo: bool = False
     now: Callable[[], float] = time.time
 
@@ -44,6 +46,7 @@ def open_local(host: str | None = None, environ: Mapping[str, str] | None = None
     from tui.backends.docker.containers import DockerContainers
     from tui.backends.docker.endpoint import find
     from tui.backends.docker.engine import DockerEngine
+    from tui.backends.docker.logs import DockerLogs
     from tui.backends.docker.stats import DockerStatistics
 
     endpoint = find(host, os.environ if environ is None else environ)
@@ -51,7 +54,9 @@ def open_local(host: str | None = None, environ: Mapping[str, str] | None = None
     # a unix socket is on this machine, so its containers' groups can be here, too; each is looked for
     cgroups = CgroupReader() if endpoint.socket_path is not None else None
     name = "local" if endpoint.origin == "default" else endpoint.url
-    return Workstation(name, engine, DockerContainers(engine), DockerStatistics(engine, cgroups))
+    return Workstation(
+        name, engine, DockerContainers(engine), DockerStatistics(engine, cgroups), DockerLogs(engine)
+    )
 
 
 def open_demo(world: DemoWorld | None = None) -> Workstation:
@@ -61,5 +66,10 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
 
     world = world or DemoWorld()
     return Workstation(
-        "demo", DemoEngine(world), DemoContainers(world), DemoStatistics(world), True, world.clock.now
+        "demo",
+        DemoEngine(world),
+        DemoContainers(world),
+        DemoStatistics(world),
+        is_demo=True,
+        now=world.clock.now,
     )

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tui.model.containers import Container, ContainerDetails, ContainerEvent
 from tui.model.hosts import EngineInfo, FileSystemSpace
+from tui.model.logs import LogRequest
 from tui.model.operations import Step
 from tui.model.processes import ProcessTable
 from tui.model.stats import StatsSample
@@ -62,6 +63,23 @@ class Containers(Protocol):
 
     def perform(self, step: Step) -> None:
         """Do one step. Returns when it is done."""
+
+
+class LogStream(Protocol):
+    """An open log."""
+
+    def messages(self) -> Iterator[Sequence[tuple[int, bytes]]]:
+        """(stream, payload) in batches; ends with the log or after `close`. Raises an EngineError."""
+
+    def close(self) -> None:
+        """Ends the iteration at once, from any thread."""
+
+
+class Logs(Protocol):
+    """The logs of a host's containers."""
+
+    def open(self, container_id: str, request: LogRequest) -> LogStream:
+        """Ask for a log. Raises an EngineError, here or while it is read."""
 
 
 class Statistics(Protocol):

@@ -13,7 +13,8 @@ EnvtuiError                title, detail, hint
     ├── EngineTooOld       its API is older than the oldest that envtui speaks
     └── EngineRefused      it answered with an error status
         ├── NoSuchContainer
-        └── Conflict
+        ├── Conflict
+        └── LogUnreadable  the log driver keeps nothing that could be read
 """
 
 from __future__ import annotations
@@ -94,3 +95,7 @@ class NoSuchContainer(EngineRefused):
 
 class Conflict(EngineRefused):
     """The container's state, or somebody else's use of it, forbids the request."""
+
+
+class LogUnreadable(EngineRefused):
+    """The container's log driver keeps nothing that could be read."""

@@ -13,7 +13,7 @@ from tui.monitor.monitor import Monitor
 from tui.monitor.topics import DATA_ROOT
 from tui.settings import Settings
 from tui.ui.app import EnvtuiApp
-from tui.ui.panes.base import TablePane
+from tui.ui.panes.table import TablePane
 from tui.ui.screens.main import MainScreen
 from tui.workstation import open_demo
 

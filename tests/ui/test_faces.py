@@ -12,7 +12,7 @@ from tui.model.operations import Operation, Step
 from tui.monitor import container_watch, pulse
 from tui.monitor.topics import CONTAINERS
 from tui.ui.actions import Action
-from tui.ui.panes import base
+from tui.ui.panes import table
 from tui.ui.screens.help import HelpScreen
 
 
@@ -187,6 +187,6 @@ class TestAges:
             assert at.cells("eval-suite")[4] == "11m"
             at.monitor._containers.stop()
             at.world.clock.advance(3600)  # type: ignore[attr-defined]
-            monkeypatch.setattr(base, "_AGES_SECONDS", 1e-6)
-            at.pane.refresh_ages()
+            monkeypatch.setattr(table, "_AGES_SECONDS", 1e-6)
+            at.pane.tick()
             assert at.cells("eval-suite")[4] == "1h"

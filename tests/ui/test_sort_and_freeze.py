@@ -13,7 +13,7 @@ from tui.model.operations import Operation, Step
 from tui.model.stats import figures
 from tui.monitor.topics import CONTAINERS, STATISTICS
 from tui.ui import row_order
-from tui.ui.panes import base
+from tui.ui.panes import table
 from tui.ui.widgets.line_table import LineTable
 
 ALIVE = 12

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from tui.ui.screens.main import MainScreen
 
 
-def _focus(number: int) -> Any:
-    return lambda screen: screen.focus_pane(screen.panes[number])
+def _focus(name: str) -> Any:
+    return lambda screen: screen.focus_pane(screen.pane(name))
+
+
+def _no_columns(screen: MainScreen) -> str | None:
+    return None if screen.focused_pane.SORTS else "there are no columns here"
 
 
 def _open_help(screen: MainScreen) -> None:
@@ -46,11 +50,11 @@ def _open_menu(screen: MainScreen) -> None:
     screen.app.push_screen(ActionMenu(title, entries), chosen)
 
 
-def _copy_name(screen: MainScreen) -> None:
-    names = screen.focused_pane.copied_text()
-    if names:
-        screen.app.copy_to_clipboard(names)
-        screen.app.notify(printable(names), title="Copied", markup=False)
+def _copy(screen: MainScreen) -> None:
+    text, told = screen.focused_pane.copy()
+    if text:
+        screen.app.copy_to_clipboard(text)
+        screen.app.notify(printable(told), title="Copied", markup=False)
 
 
 def _freeze(screen: MainScreen) -> None:
@@ -60,17 +64,17 @@ def _freeze(screen: MainScreen) -> None:
 
 EVERYWHERE_ACTIONS: tuple[Action[Any], ...] = (
     *(
-        Action(f"app.pane_{number}", f"Go to {pane.TITLE}", (str(number),), _focus(number - 1))
-        for number, pane in enumerate(PANES, start=1)
+        Action(f"app.pane_{pane.NUMBER}", f"Go to {pane.TITLE}", (str(pane.NUMBER),), _focus(pane.NAME))
+        for pane in PANES
     ),
     Action("app.next_pane", "Next pane", ("tab",), lambda screen: screen.focus_next_pane(1)),
     Action("app.previous_pane", "Previous pane", ("shift+tab",), lambda screen: screen.focus_next_pane(-1)),
-    Action("app.down", "Down", ("j", "down"), lambda screen: screen.focused_pane.table.move_by(1)),
-    Action("app.up", "Up", ("k", "up"), lambda screen: screen.focused_pane.table.move_by(-1)),
-    Action("app.first", "First row", ("g", "home"), lambda screen: screen.focused_pane.table.move_first()),
-    Action("app.last", "Last row", ("G", "end"), lambda screen: screen.focused_pane.table.move_last()),
-    Action("app.page_up", "Page up", ("pgup",), lambda screen: screen.focused_pane.table.move_pages(-1)),
-    Action("app.page_down", "Page down", ("pgdn",), lambda screen: screen.focused_pane.table.move_pages(1)),
+    Action("app.down", "Down", ("j", "down"), lambda screen: screen.focused_pane.move_by(1)),
+    Action("app.up", "Up", ("k", "up"), lambda screen: screen.focused_pane.move_by(-1)),
+    Action("app.first", "First", ("g", "home"), lambda screen: screen.focused_pane.move_first()),
+    Action("app.last", "Last", ("G", "end"), lambda screen: screen.focused_pane.move_last()),
+    Action("app.page_up", "Page up", ("pgup",), lambda screen: screen.focused_pane.move_pages(-1)),
+    Action("app.page_down", "Page down", ("pgdn",), lambda screen: screen.focused_pane.move_pages(1)),
     Action("app.filter", "Filter rows (regular expression, ! inverts)", ("/",),
            lambda screen: screen.focused_pane.open_filter(), hint="filter"),
     Action("app.mark", "Mark or unmark, and go on", ("space",),
@@ -78,14 +82,14 @@ EVERYWHERE_ACTIONS: tuple[Action[Any], ...] = (
     Action("app.range", "Begin or end a range of marks", ("v",),
            lambda screen: screen.focused_pane.toggle_range()),
     Action("app.sort_previous", "Sort by the column before", ("<",),
-           lambda screen: screen.focused_pane.sort_next(-1)),
+           lambda screen: screen.focused_pane.sort_next(-1), why_not=_no_columns),
     Action("app.sort_next", "Sort by the next column", (">",),
-           lambda screen: screen.focused_pane.sort_next(1), hint="sort"),
+           lambda screen: screen.focused_pane.sort_next(1), why_not=_no_columns, hint="sort"),
     Action("app.sort_direction", "Sort in the other direction", (".",),
-           lambda screen: screen.focused_pane.reverse_sort()),
+           lambda screen: screen.focused_pane.reverse_sort(), why_not=_no_columns),
     Action("app.enlarge", "Enlarge the pane", ("+",), lambda screen: screen.enlarge(True)),
     Action("app.shrink", "Shrink the pane", ("_",), lambda screen: screen.enlarge(False)),
-    Action("app.copy", "Copy the name", ("y",), _copy_name),
+    Action("app.copy", "Copy the name, or the lines", ("y",), _copy),
     Action("app.palette", "Command palette", (":", "ctrl+p"),
            lambda screen: screen.app.action_command_palette()),
     Action("app.freeze", "Freeze the screen, or let it go on", ("!",), _freeze),

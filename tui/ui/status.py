@@ -8,7 +8,7 @@ from typing import Any
 from tui.model.units import format_bytes
 from tui.monitor.topics import CONTAINERS, DATA_ROOT, ENGINE, JOBS, Topic
 from tui.ui.bridge import Bridge
-from tui.ui.panes.base import TablePane
+from tui.ui.panes.base import Pane
 from tui.ui.text import printable
 from tui.ui.widgets.line_bar import Part
 
@@ -17,7 +17,7 @@ TOPICS: tuple[Topic[Any], ...] = (CONTAINERS, ENGINE, DATA_ROOT, JOBS)
 _NEARLY_FULL_PERCENT = 90.0
 
 
-def parts(bridge: Bridge, pane: TablePane[Any]) -> tuple[list[Part], list[Part]]:
+def parts(bridge: Bridge, pane: Pane) -> tuple[list[Part], list[Part]]:
     """Left and right end of the status bar, from the newest snapshots."""
     return _left(bridge), _right(bridge, pane)
 
@@ -44,7 +44,7 @@ def _disk(bridge: Bridge) -> list[Part]:
     return [(text, "bad" if space.used_percent >= _NEARLY_FULL_PERCENT else "muted")]
 
 
-def _right(bridge: Bridge, pane: TablePane[Any]) -> list[Part]:
+def _right(bridge: Bridge, pane: Pane) -> list[Part]:
     monitor = bridge.monitor
     badges: list[str] = []
     running = sum(not job.is_over for job in monitor.store.value(JOBS) or ())

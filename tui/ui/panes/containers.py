@@ -13,7 +13,7 @@ from tui.model.units import format_bytes, format_percent, format_rate
 from tui.monitor.topics import CONTAINERS, STATISTICS
 from tui.ui.actions import Action, Danger
 from tui.ui.panes import container_actions
-from tui.ui.panes.base import PaneColumn, TablePane
+from tui.ui.panes.table import PaneColumn, TablePane
 from tui.ui.text import printable
 from tui.ui.widgets.columns import Column
 from tui.ui.widgets.line_bar import Part
@@ -70,6 +70,7 @@ class ContainersPane(TablePane[ContainerRow]):
     """Containers of the host; the chosen one drives the other panes."""
 
     NAME = "containers"
+    NUMBER = 1
     TITLE = "Containers"
     TOPICS = (CONTAINERS, STATISTICS)
     COLUMNS = (

@@ -18,7 +18,7 @@ from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.keymap import EVERYWHERE, Keymap
 from tui.ui.ordered_keys import OrderedKeys
 from tui.ui.panes import PANES
-from tui.ui.panes.base import TablePane
+from tui.ui.panes.base import Pane
 from tui.ui.text import printable, width_of
 from tui.ui.widgets.line_bar import LineBar, Part
 from tui.ui.widgets.line_table import LineTable
@@ -43,10 +43,10 @@ class MainScreen(Screen[None], OrderedKeys):
         super().__init__()
         self.bridge = bridge
         self.keymap = keymap
-        self.panes: tuple[TablePane[Any], ...] = tuple(
-            pane(number, bridge) for number, pane in enumerate(PANES, start=1)
-        )
+        self.panes: tuple[Pane, ...] = tuple(pane(bridge) for pane in PANES)
         self._focused_pane = self.panes[0]
+        # where esc leads back to after a pane was shown for another
+        self._came_from: Pane | None = None
         self._focused_pane.add_class("-focused")
 
     def compose(self) -> ComposeResult:
@@ -67,17 +67,37 @@ class MainScreen(Screen[None], OrderedKeys):
     # -- panes
 
     @property
-    def focused_pane(self) -> TablePane[Any]:
+    def focused_pane(self) -> Pane:
         """The pane that keys go to."""
         return self._focused_pane
 
-    def focus_pane(self, pane: TablePane[Any]) -> None:
+    def pane(self, name: str) -> Pane:
+        """The pane of that name."""
+        return next(pane for pane in self.panes if name == pane.NAME)
+
+    def focus_pane(self, pane: Pane) -> None:
         """Bring a pane to the front and give it the keys."""
         self._focused_pane = pane
+        self._came_from = None
         for each in self.panes:
             each.set_class(each is pane, "-focused")
-        pane.table.focus()
+        self._tell_shown()
+        pane.take_focus()
         self.update_keys()
+        self.update_status()
+
+    def show_pane(self, name: str, enlarged: bool) -> None:
+        """Bring a pane to the front for the focused one; esc leads back."""
+        came_from = self._focused_pane
+        self.focus_pane(self.pane(name))
+        self._came_from = came_from
+        self.enlarge(enlarged)
+
+    def _tell_shown(self) -> None:
+        """Panes that nobody sees need not read anything."""
+        all_shown = self.has_class("-wide") and not self.has_class("-enlarged")
+        for each in self.panes:
+            each.on_screen_change(all_shown or each is self._focused_pane)
 
     def focus_next_pane(self, step: int) -> None:
         """The pane after or before the focused one."""
@@ -86,6 +106,7 @@ class MainScreen(Screen[None], OrderedKeys):
     def enlarge(self, enlarged: bool) -> None:
         """Let the focused pane take the whole screen, or not."""
         self.set_class(enlarged, "-enlarged")
+        self._tell_shown()
 
     # -- bars
 
@@ -114,10 +135,8 @@ class MainScreen(Screen[None], OrderedKeys):
     def _tick(self) -> None:
         self.update_status()
         for pane in self.panes:
-            if pane.stale_error is not None:
-                pane.update_frame()
-            elif not self.bridge.frozen:
-                pane.refresh_ages()
+            if pane.stale_error is not None or not self.bridge.frozen:
+                pane.tick()
 
     # -- actions
 
@@ -129,7 +148,7 @@ class MainScreen(Screen[None], OrderedKeys):
 
     def scopes(self) -> dict[str, tuple[Action[Any], ...]]:
         """Every action by the title of where it holds, for help and palette."""
-        own = {f"{pane.number} {pane.TITLE}": self._actions(pane.NAME) for pane in self.panes}
+        own = {f"{pane.NUMBER} {pane.TITLE}": self._actions(pane.NAME) for pane in self.panes}
         return {**own, "Everywhere": EVERYWHERE_ACTIONS}
 
     def pane_actions(self) -> tuple[Action[Any], ...]:
@@ -138,9 +157,9 @@ class MainScreen(Screen[None], OrderedKeys):
 
     def take_key(self, event: events.Key) -> bool:
         """Run the key's action; while a filter is typed keys are its text."""
-        bar = self.focused_pane.filter_bar
-        if bar.takes_keys:
-            return bar.take_key(event)
+        taken = self.focused_pane.take_text(event)
+        if taken is not None:
+            return taken
         action = self.keymap.action(self.focused_pane.NAME, event.key)
         if action is not None:
             self.run_action_entry(action)
@@ -168,16 +187,18 @@ class MainScreen(Screen[None], OrderedKeys):
 
     def close_top(self) -> None:
         """Close the topmost thing of the screen."""
-        if not self.focused_pane.close_top():
-            self.enlarge(False)
+        if self.focused_pane.close_top():
+            return
+        self.enlarge(False)
+        if self._came_from is not None:
+            self.focus_pane(self._came_from)
 
     # -- events
 
     def on_resize(self, event: events.Resize) -> None:
         """Wide terminals show all panes."""
-        if len(self.panes) > 1:
-            # a change of class costs 10 ms of the start: one pane looks the same either way
-            self.set_class(event.size.width >= _WIDE_COLUMNS and event.size.height >= _WIDE_ROWS, "-wide")
+        self.set_class(event.size.width >= _WIDE_COLUMNS and event.size.height >= _WIDE_ROWS, "-wide")
+        self._tell_shown()
         self.update_keys()
         self.update_status()
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import islice
 from threading import Lock
 
-from tui.model.logs import TIME_BYTES, Batch, LogLine, RawLine, split_tag, text_of, time_of
+from tui.model.logs import TIME_BYTES, Batch, LogLine, RawLine, bytes_of, split_tag, text_of, time_of
 
 #: The window's bounds: a night of training at a line a second, and what a laptop can spare.
 WINDOW_LINES, WINDOW_BYTES = 100_000, 64 << 20
@@ -66,8 +66,13 @@ class LogRing:
         """Bytes of the kept lines."""
         return self._bytes
 
-    def line(self, number: int) -> LogLine | None:
-        """One line, also one that is not complete yet; None for one that is not here."""
+    def line(self, number: int, most_bytes: int | None = None) -> LogLine | None:
+        """One line, also one that is not complete yet; None for one that is not here.
+
+        Args:
+            number: of the line.
+            most_bytes: more of its text is left out, because a terminal shows a part only.
+        """
         with self._lock:
             index = number - self._first
             count = len(self._raws)
@@ -76,7 +81,17 @@ class LogRing:
             is_complete = index < count
             raw, tag = (self._raws[index], self._tags[index]) if is_complete else self._pending[index - count]
         stream, origin = split_tag(tag)
-        return LogLine(number, time_of(raw), stream, text_of(raw), origin, is_complete)
+        text = bytes_of(raw)
+        cut = text[:most_bytes]
+        return LogLine(
+            number,
+            time_of(raw),
+            stream,
+            cut.decode("utf-8", "replace"),
+            origin,
+            is_complete,
+            len(text) - len(cut),
+        )
 
     def raws(self, start: int, stop: int) -> tuple[int, list[bytes]]:
         """Of the complete lines `start` to `stop` those that are here, and the number of their first."""

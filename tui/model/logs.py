@@ -49,6 +49,7 @@ class LogLine:
         text: as it came, sequences and all; of a progress bar, what stands at the end.
         origin: index of its container among those of a merged log.
         is_complete: its end has come.
+        cut_bytes: of the text at its end, left out because more was not asked for.
     """
 
     number: int
@@ -57,6 +58,7 @@ class LogLine:
     text: str
     origin: int = 0
     is_complete: bool = True
+    cut_bytes: int = 0
 
 
 #: A line as it is kept: its time and text with the newline, and a tag (stream and origin).
@@ -73,12 +75,15 @@ def split_tag(tag: int) -> tuple[Stream, int]:
     return Stream(tag & (1 << _STREAM_BITS) - 1), tag >> _STREAM_BITS
 
 
-def text_of(raw: bytes) -> str:
-    """The text of a kept line: what a progress bar shows in the end, invalid bytes replaced."""
+def bytes_of(raw: bytes) -> bytes:
+    """The text of a kept line: what a progress bar shows in the end, without the line's end."""
     text = raw[TIME_BYTES:].rstrip(b"\r\n")
-    if b"\r" in text:
-        text = text[text.rindex(b"\r") + 1 :]
-    return text.decode("utf-8", "replace")
+    return text[text.rindex(b"\r") + 1 :] if b"\r" in text else text
+
+
+def text_of(raw: bytes) -> str:
+    """The same as text, invalid bytes replaced."""
+    return bytes_of(raw).decode("utf-8", "replace")
 
 
 def plain_text(raw: bytes) -> str:
@@ -111,9 +116,9 @@ def written_time(at: float | None) -> bytes:
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z ".encode()
 
 
-def note(text: str, at: float | None) -> RawLine:
+def note(text: str, at: float | None, origin: int = 0) -> RawLine:
     """A line of envtui's own."""
-    return written_time(at) + text.encode() + b"\n", tag_of(Stream.NOTE)
+    return written_time(at) + text.encode() + b"\n", tag_of(Stream.NOTE, origin)
 
 
 @dataclass(frozen=True, slots=True)

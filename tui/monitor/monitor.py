@@ -12,6 +12,7 @@ from tui.model.hosts import FileSystemSpace
 from tui.model.operations import Plan
 from tui.monitor.container_watch import ContainerWatch
 from tui.monitor.jobs import Job, JobRunner
+from tui.monitor.log_watch import LogWatch
 from tui.monitor.poller import Poller, unexpected
 from tui.monitor.selection import Selection
 from tui.monitor.statistics_watch import StatisticsWatch
@@ -43,6 +44,7 @@ class Monitor:
         self._jobs = JobRunner(
             workstation.containers.perform, self.store, after=self._containers.list_soon, read_only=read_only
         )
+        self.logs = LogWatch(workstation.logs, self.store, workstation.now) if workstation.logs else None
         self._questions = threading.BoundedSemaphore(_QUESTIONS_AT_ONCE)
 
     def start(self) -> None:
@@ -55,6 +57,8 @@ class Monitor:
         """Stop; returns at once, threads that hang in a call are left to their deadlines."""
         for part in (self._containers, self._statistics, self._data_root):
             part.stop()
+        if self.logs is not None:
+            self.logs.stop()
 
     def watch_header(self) -> None:
         """Begin to read what only the header shows; after the first paint, because nobody waits for it."""
@@ -65,9 +69,9 @@ class Monitor:
         self._statistics.want(container_ids)
         self._containers.want_details(container_ids)
 
-    def select_container(self, container_id: str | None) -> None:
-        """The chosen container, for every pane."""
-        selection = Selection(container_id)
+    def select_container(self, container_id: str | None, marked_ids: Sequence[str] = ()) -> None:
+        """The chosen container and those that are marked, for every pane."""
+        selection = Selection(container_id, tuple(marked_ids))
         if self.store.value(SELECTION) != selection:
             self.store.put(SELECTION, selection)
 

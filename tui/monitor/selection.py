@@ -7,6 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The chosen container by its id, None before one is chosen."""
+    """What is chosen.
+
+    Attributes:
+        container_id: of the chosen container, None before one is chosen.
+        marked_ids: of the marked containers that are shown, in their order.
+    """
 
     container_id: str | None = None
+    marked_ids: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ class Store:
         self._snapshots: dict[Topic[Any], Snapshot[Any]] = {}
         self._changed: set[Topic[Any]] = set()
         self._wake: Callable[[], None] | None = None
+        self._listeners: dict[Topic[Any], list[Callable[[Snapshot[Any]], None]]] = {}
 
     def put(self, topic: Topic[T], value: T, duration: float = 0.0) -> None:
         """A new value; `duration` is what reading it took, in seconds."""
@@ -55,6 +56,19 @@ class Store:
         if pending and wake is not None:
             wake()
 
+    def listen(self, topic: Topic[T], listener: Callable[[Snapshot[T]], None]) -> None:
+        """Have `listener` called with each snapshot of a topic, by the thread that writes it."""
+        with self._lock:
+            self._listeners.setdefault(topic, []).append(listener)
+            snapshot = self._snapshots.get(topic)
+        if snapshot is not None:
+            listener(snapshot)
+
+    def unlisten(self, topic: Topic[T], listener: Callable[[Snapshot[T]], None]) -> None:
+        """No longer call `listener`."""
+        with self._lock:
+            self._listeners[topic].remove(listener)
+
     def take_changes(self) -> frozenset[Topic[Any]]:
         """The topics that changed since the last call."""
         with self._lock:
@@ -63,9 +77,12 @@ class Store:
 
     def _set(self, topic: Topic[T], make: Callable[[Snapshot[T] | None], Snapshot[T]]) -> None:
         with self._lock:
-            self._snapshots[topic] = make(self._snapshots.get(topic))
+            snapshot = self._snapshots[topic] = make(self._snapshots.get(topic))
+            listeners = tuple(self._listeners.get(topic, ()))
             first = not self._changed
             self._changed.add(topic)
             wake = self._wake
+        for listener in listeners:
+            listener(snapshot)
         if first and wake is not None:
             wake()

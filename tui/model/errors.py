@@ -4,6 +4,7 @@ EnvtuiError                title, detail, hint
 ├── SettingsError          a mistake in the settings file or an ENVTUI_* variable
 ├── UsageError             a command line that cannot mean anything
 ├── ReadOnlyRefusal        an action above SAFE while envtui runs read-only
+├── SaveFailed             a file could not be written, and nothing of it is left
 └── EngineError            the container engine did not do what was asked
     ├── EngineNotFound     nothing listens where the engine should be
     ├── EnginePermission   the socket is there, but not for this user
@@ -46,6 +47,10 @@ class UsageError(EnvtuiError):
 
 class ReadOnlyRefusal(EnvtuiError):
     """An action that changes something was asked for in read-only mode."""
+
+
+class SaveFailed(EnvtuiError):
+    """A file could not be written; nothing of it is left."""
 
 
 class EngineError(EnvtuiError):

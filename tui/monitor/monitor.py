@@ -12,6 +12,7 @@ from tui.model.hosts import FileSystemSpace
 from tui.model.operations import Plan
 from tui.monitor.container_watch import ContainerWatch
 from tui.monitor.jobs import Job, JobRunner
+from tui.monitor.log_saver import LogSaver
 from tui.monitor.log_watch import LogWatch
 from tui.monitor.poller import Poller, unexpected
 from tui.monitor.selection import Selection
@@ -45,6 +46,7 @@ class Monitor:
             workstation.containers.perform, self.store, after=self._containers.list_soon, read_only=read_only
         )
         self.logs = LogWatch(workstation.logs, self.store, workstation.now) if workstation.logs else None
+        self.saver = LogSaver(workstation.logs, self.store) if workstation.logs else None
         self._questions = threading.BoundedSemaphore(_QUESTIONS_AT_ONCE)
 
     def start(self) -> None:
@@ -54,11 +56,16 @@ class Monitor:
         self._data_root.start()
 
     def stop(self) -> None:
-        """Stop; returns at once, threads that hang in a call are left to their deadlines."""
+        """Stop; threads that hang in a call are left to their deadlines.
+
+        Returns at once, or within a second where a file that is being saved has to go first.
+        """
         for part in (self._containers, self._statistics, self._data_root):
             part.stop()
         if self.logs is not None:
             self.logs.stop()
+        if self.saver is not None:
+            self.saver.stop()
 
     def watch_header(self) -> None:
         """Begin to read what only the header shows; after the first paint, because nobody waits for it."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tui.model.hosts import EngineInfo, FileSystemSpace
     from tui.model.stats import ContainerStats
     from tui.monitor.jobs import CommandRecord, Job
+    from tui.monitor.log_saver import SaveProgress
     from tui.monitor.selection import Selection
 
 T = TypeVar("T")
@@ -55,3 +56,4 @@ DATA_ROOT: Topic[FileSystemSpace | None] = Topic("data-root")
 SELECTION: Topic[Selection] = Topic("selection")
 JOBS: Topic[tuple[Job, ...]] = Topic("jobs")
 COMMANDS: Topic[tuple[CommandRecord, ...]] = Topic("commands")
+SAVING: Topic[SaveProgress] = Topic("saving")

@@ -50,6 +50,11 @@ class LogRing:
         with self._lock:
             return self._first + len(self._raws)
 
+    @property
+    def count(self) -> int:
+        """Complete lines."""
+        return len(self._raws)
+
     def span(self) -> tuple[int, int, int]:
         """First, end, and the end with the lines that are not complete yet; of one moment."""
         with self._lock:
@@ -59,12 +64,14 @@ class LogRing:
     @property
     def left_lines(self) -> int:
         """Lines that were here and left."""
-        return self._first - self._lowest
+        with self._lock:
+            return self._first - self._lowest
 
     @property
     def size_bytes(self) -> int:
         """Bytes of the kept lines."""
-        return self._bytes
+        with self._lock:
+            return self._bytes
 
     def line(self, number: int, most_bytes: int | None = None) -> LogLine | None:
         """One line, also one that is not complete yet; None for one that is not here.

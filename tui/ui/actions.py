@@ -34,6 +34,7 @@ class Action(Generic[Owner]):
         danger: what it can do to somebody's work.
         why_not: a reason that greys it for the present item, None when it can be done.
         hint: one word for the key bar, "" to leave it out there.
+        replaces: id of an action that holds everywhere, whose keys this one may take in its pane.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Action(Generic[Owner]):
     danger: Danger = Danger.SAFE
     why_not: Callable[[Owner], str | None] = lambda _: None
     hint: str = ""
+    replaces: str = ""
 
 
 def allowed(actions: tuple[Action[Any], ...], read_only: bool) -> tuple[Action[Any], ...]:

@@ -75,8 +75,8 @@ class Bridge:
         """Have a blocking question asked on a thread; the answer comes back in the event loop."""
         self.monitor.ask(
             question,
-            lambda answer: self._deliver(lambda: answered(answer)),
-            lambda error: self._deliver(lambda: failed(error)),
+            lambda answer: self.deliver(lambda: answered(answer)),
+            lambda error: self.deliver(lambda: failed(error)),
         )
 
     def drain(self) -> None:
@@ -88,10 +88,10 @@ class Bridge:
         self._tell(changed)
 
     def _wake(self) -> None:
-        self._deliver(self.drain)
+        self.deliver(self.drain)
 
-    def _deliver(self, call: Callable[[], None]) -> None:
-        """Called from any thread; a loop that ended meanwhile needs no more news."""
+    def deliver(self, call: Callable[[], None]) -> None:
+        """Have something called in the event loop, from any thread; one that ended needs no more news."""
         loop = self._loop
         if loop is None:
             return

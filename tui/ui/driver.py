@@ -15,6 +15,12 @@ class TerminalDriver(LinuxDriver):
 
     _has_terminal = False
 
+    @property
+    def waiting_frames(self) -> int:
+        """Frames that were drawn and that the terminal has not taken."""
+        writer = self._writer_thread
+        return 0 if writer is None else int(writer._queue.qsize())
+
     def start_application_mode(self) -> None:
         """Take the terminal."""
         super().start_application_mode()  # type: ignore[no-untyped-call]

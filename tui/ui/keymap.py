@@ -108,7 +108,8 @@ class Keymap:
         everywhere = self._scopes.get(EVERYWHERE, {})
         for scope, table in self._scopes.items():
             for key in table.keys() & everywhere.keys() if scope != EVERYWHERE else ():
-                raise self._clash(key, table[key], everywhere[key], where)
+                if table[key].replaces != everywhere[key].id:
+                    raise self._clash(key, table[key], everywhere[key], where)
 
     def action(self, scope: str, key: str) -> Action[Any] | None:
         """The action of a key (Textual's name) in a scope."""

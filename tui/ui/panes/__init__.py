@@ -1,5 +1,7 @@
 """The panes, in the order of their number keys. Adding a pane is a file here and a line below."""
 
+from tui.ui.panes.base import Pane
 from tui.ui.panes.containers import ContainersPane
+from tui.ui.panes.logs import LogsPane
 
-PANES = (ContainersPane,)
+PANES: tuple[type[Pane], ...] = (ContainersPane, LogsPane)

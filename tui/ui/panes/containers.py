@@ -121,6 +121,14 @@ class ContainersPane(TablePane[ContainerRow]):
     )
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = (
         Action(
+            "containers.logs",
+            "Logs",
+            ("l",),
+            lambda pane: pane.shell.show_pane("logs", enlarged=True),
+            why_not=container_actions.nothing_chosen,
+            hint="logs",
+        ),
+        Action(
             "containers.stop",
             "Stop, or start what is stopped …",
             ("s",),
@@ -275,7 +283,17 @@ class ContainersPane(TablePane[ContainerRow]):
 
     def cursor_on(self, item: ContainerRow | None) -> None:
         """The chosen container is the selection."""
-        self.bridge.monitor.select_container(item.container.id if item else None)
+        self._tell_selection()
+
+    def set_marks(self, keys: frozenset[str]) -> None:
+        """Mark exactly these; other panes hear of it."""
+        super().set_marks(keys)
+        self._tell_selection()
+
+    def _tell_selection(self) -> None:
+        current = self.current
+        marked = [row.key for row in self.table.rows if row.key in self.marked]
+        self.bridge.monitor.select_container(current.container.id if current else None, marked)
 
     def detail(self, item: ContainerRow) -> list[tuple[list[Part], list[Part]]]:
         """Who it is, and what it does in figures or why there are none."""

@@ -40,7 +40,7 @@ class FilterBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         """A slash, the input, and room for a complaint."""
-        yield Label("/", markup=False)
+        yield Label("/", id="prompt", markup=False)
         yield Input(placeholder="regular expression, ! in front inverts", select_on_focus=False)
         yield Label("", id="complaint", markup=False)
 
@@ -55,9 +55,10 @@ class FilterBar(Horizontal):
         # the screen's word for it: the input itself hears of its focus only later
         return self.is_open and self.screen.focused is self.query_one(Input)
 
-    def open(self, start: Filter) -> None:
+    def open(self, start: Filter, prompt: str = "/") -> None:
         """Show it with a filter to begin with. It has the keys when this returns: the next one is text."""
         field = self.query_one(Input)
+        self.query_one("#prompt", Label).update(prompt)
         if not self.is_open:
             self.display = True
             self._is_dropped = False

@@ -9,9 +9,11 @@ from __future__ import annotations
 from rich.style import Style
 from textual.widget import Widget
 
+#: Colours that tell the containers of a merged log apart.
+ORIGIN_TONES = tuple(f"origin-{index}" for index in range(6))
 TONES = (
     "good", "busy", "warn", "bad", "muted", "stale", "strong", "key", "badge",
-    "header", "cursor", "cursor-blurred", "marked",
+    "header", "cursor", "cursor-blurred", "marked", "line", "found", "stderr", *ORIGIN_TONES,
 )  # fmt: skip
 
 #: For a screen's COMPONENT_CLASSES.

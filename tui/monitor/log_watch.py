@@ -116,8 +116,13 @@ class LogWatch:
     def seconds_behind(self) -> float:
         """How old the newest line is while the stream is being read; 0.0 when it is up to date."""
         open_log = self._open
-        received_at = max((tail.received_at for tail in open_log.tails), default=0.0)
-        if time.monotonic() - received_at > _READING_SECONDS:
+        now = time.monotonic()
+        # the backlog of an opening is old, and read in a moment
+        is_reading = any(
+            now - tail.received_at < _READING_SECONDS < tail.received_at - tail.reading_since
+            for tail in open_log.tails
+        )
+        if not is_reading:
             return 0.0
         end = open_log.ring.end
         _, newest = open_log.ring.raws(end - 1, end)

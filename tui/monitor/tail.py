@@ -26,6 +26,8 @@ OPENING_LINES = 2000
 _RECENT_LINES = 5000
 _OVERLAP_NS = 2 * 10**9
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.1, 5.0
+# A stream that delivers nothing for so long has nothing more to deliver.
+_REST_SECONDS = 0.25
 # A stream that holds for so long is a stream, and the next loss is the first again.
 _STEADY_SECONDS = 2.0
 
@@ -92,6 +94,8 @@ class Tail:
         self.received_messages = 0
         #: monotonic seconds of the newest
         self.received_at = 0.0
+        #: since when messages have been coming one after the other
+        self.reading_since = 0.0
         self._logs = logs
         self._sink = sink
         self._news = news
@@ -247,7 +251,10 @@ class Tail:
         self._sink.append(batch, pending)
         self.received_messages += messages
         if messages:
-            self.received_at = time.monotonic()
+            now = time.monotonic()
+            if now - self.received_at > _REST_SECONDS:
+                self.reading_since = now
+            self.received_at = now
             if self._status.state is not TailState.LIVE:
                 self._status = TailStatus(TailState.LIVE)
         self._news()

@@ -34,8 +34,8 @@ from tui.ui.widgets.log_view import LogView
 
 # While the cursor runs over the containers no log is opened for each of them.
 _CHOICE_SECONDS = 0.06
-# Of each twentieth of a second: keys come between two slices.
-_SCAN_SECONDS = 0.008
+# Looked at for so long, then keys have their turn.
+_SCAN_SECONDS, _SCAN_PAUSE_SECONDS = 0.01, 0.002
 _OLDER_LINES = 2000
 # What a terminal takes from a program as a clipboard (OSC 52) without cutting it (k9s found 74 994 bytes).
 _CLIPBOARD_BYTES = 74_994
@@ -80,6 +80,7 @@ class LogsPane(Pane):
         self._begins_here = False
         self._jumps = False
         self._has_news = False
+        self._scanning: Timer | None = None
         self._told_saves: set[int] = set()
         self._pacer = Pacer(self, self._draw, lambda: self.waiting_frames())
 
@@ -208,10 +209,20 @@ class LogsPane(Pane):
         self._has_news = False
         if not self._is_shown or not self.is_mounted or self.bridge.frozen:
             return
-        if self._advance_scans():
-            self._news_from_thread()
+        self._scan()
         self.view.news()
         self.update_frame()
+
+    def _scan(self) -> None:
+        """Search a little further, and go on soon when there is more."""
+        more = self._advance_scans()
+        if more and self._scanning is None:
+            self._scanning = self.set_timer(_SCAN_PAUSE_SECONDS, self._scan_on)
+
+    def _scan_on(self) -> None:
+        self._scanning = None
+        self._scan()
+        self._pacer.news()
 
     def _advance_scans(self) -> bool:
         """Search a little further; True while there is more to look at."""

@@ -130,7 +130,15 @@ class MainScreen(Screen[None], OrderedKeys):
 
     def _hint(self, action: Action[Any]) -> list[Part]:
         keys = self.keymap.keys(action.id)
-        return [(f" {keys[0]}", "key"), (f" {action.hint} ", "muted")] if action.hint and keys else []
+        if not action.hint or not keys or self._is_replaced(action):
+            return []
+        return [(f" {keys[0]}", "key"), (f" {action.hint} ", "muted")]
+
+    def _is_replaced(self, action: Action[Any]) -> bool:
+        """Whether the focused pane has the action's key for something of its own, or can't do it."""
+        pane = self._focused_pane
+        is_replaced = any(each.replaces == action.id for each in pane.ACTIONS)
+        return is_replaced or (action.id.startswith("app.sort") and not pane.SORTS)
 
     def _tick(self) -> None:
         self.update_status()

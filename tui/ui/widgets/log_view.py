@@ -270,9 +270,12 @@ class LogView(Widget, can_focus=True):
         self._lay_out()
         self._cursor = self._source.bounds()[1]
         if self._rows:
-            number = self._rows[0][0]
-            above = len(self._line_rows(number)) - sum(each == number for each, _ in self._rows)
-            self._top = (number, max(0, above))
+            self._top = (self._rows[0][0], self._rows_above())
+
+    def _rows_above(self) -> int:
+        """Rows of the first line on screen that are above it."""
+        number = self._rows[0][0]
+        return max(0, len(self._line_rows(number)) - sum(each == number for each, _ in self._rows))
 
     def _scroll_to_cursor(self) -> None:
         """Move the top so that the cursor's line can be seen."""
@@ -309,6 +312,10 @@ class LogView(Widget, can_focus=True):
                 top, above = first, 0
             self._top = (top, above)
             self._rows = self._rows_down_from(top, above, last, height)
+            if len(self._rows) < height and top > first:
+                # fewer lines than before are shown: the last screen of them, and no blank one
+                self._rows = self._rows_up_from(last, first, height)
+                self._top = (self._rows[0][0], self._rows_above())
         if len(self._strips) > _KEPT_LINES:
             visible = {number for number, _ in self._rows}
             self._strips = {key: rows for key, rows in self._strips.items() if key in visible}

@@ -17,7 +17,6 @@ from tests.rig.waiting import until
 from tui.demo.world import DemoWorld
 from tui.model.errors import EngineLost, EnvtuiError, NoSuchContainer, SaveFailed
 from tui.model.logs import LogRequest, Stream
-from tui.monitor import new_file
 from tui.monitor.log_saver import LogSaver, SaveProgress, SaveState
 from tui.monitor.monitor import Monitor
 from tui.monitor.new_file import examine, free_bytes_in
@@ -236,7 +235,7 @@ class TestTheName:
                 desk.target.write_text("somebody else's")
             raise PermissionError(errno.EPERM, "no links here")
 
-        monkeypatch.setattr(new_file.os, "link", refuse)
+        monkeypatch.setattr(os, "link", refuse)
         progress = desk.save(out(b"new\n"), None)
         assert progress.state is (SaveState.FAILED if appears else SaveState.DONE)
         assert desk.target.read_text() == ("somebody else's" if appears else "new\n")
@@ -337,7 +336,7 @@ class TestWhereItCanNotBe:
         def refuse(_: int) -> None:
             raise OSError(number, "refused")
 
-        monkeypatch.setattr(new_file.os, "fsync", refuse)
+        monkeypatch.setattr(os, "fsync", refuse)
         error = desk.error(desk.save(out(b"x\n"), None))
         assert isinstance(error, SaveFailed)
         assert error.title == title
@@ -435,8 +434,8 @@ class TestRealDisks:
 
     def test_its_real_figures_refuse_it_before_it_is_full(self, desk: Desk, small_disk: Path) -> None:
         saver = LogSaver(desk.logs, desk.store)
-        saver.save("id", "box", small_disk / "box.log", replace=False)
         desk.stream(None)
+        saver.save("id", "box", small_disk / "box.log", replace=False)
         assert desk.error(desk.ended()).title == "The disk is nearly full"
         assert examine(small_disk / "box.log").complaint == "The disk is nearly full"
 

@@ -63,7 +63,7 @@ class TestFailed:
         async with desk(prepare=deny, shows_rows=False) as at:
             await at.until(lambda: at.notice)
             at.world.faults.no_permission = False
-            await at.until(lambda: len(at.names) == 15)
+            await at.until(lambda: len(at.names) == 16)
             assert at.notice == ""
             assert "●" in at.bar("#status-bar")
 
@@ -97,7 +97,7 @@ class TestEmpty:
         async with desk(prepare=freeze, shows_rows=False) as at:
             assert at.notice == "Asking the engine …"
             at.world.faults.frozen_engine = False
-            await at.until(lambda: len(at.names) == 15)
+            await at.until(lambda: len(at.names) == 16)
 
 
 class TestStale:
@@ -108,7 +108,7 @@ class TestStale:
             assert "s old" in banner(at)
             assert "systemctl start docker" in banner(at)
             assert {row.tone for row in at.pane.table.rows} == {"stale"}
-            assert len(at.names) == 15
+            assert len(at.names) == 16
 
     async def test_a_frozen_engine_is_noticed(self) -> None:
         async with desk() as at:

@@ -8,7 +8,7 @@ from textual.widgets import Input, Label
 from tests.ui.desk import Desk, desk
 from tui.model.operations import Operation
 
-EVERYTHING = 15
+EVERYTHING = 16
 SERVING = ["serve-embed", "serve-qwen"]
 
 
@@ -75,7 +75,7 @@ class TestFilter:
             assert not at.pane.filtering
             await at.press("j")
             assert (at.names, at.cursor) == (SERVING, "serve-qwen")
-            assert "/serve/ 2 of 15" in at.bar("#containers .pane-title")
+            assert "/serve/ 2 of 16" in at.bar("#containers .pane-title")
 
     async def test_esc_drops_it(self) -> None:
         async with desk() as at:

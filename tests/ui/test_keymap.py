@@ -55,7 +55,7 @@ class TestRegistry:
 
     def test_each_pane_has_its_number(self) -> None:
         numbers = {action.keys[0] for action in EVERYWHERE_ACTIONS if action.id.startswith("app.pane_")}
-        assert numbers == {str(number) for number, _ in enumerate(PANES, start=1)}
+        assert numbers == {str(pane.NUMBER) for pane in PANES}
 
     def test_what_hurts_somebody_ends_in_dots_and_is_no_surprise(self) -> None:
         for action in EVERY_ACTION:

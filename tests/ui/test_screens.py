@@ -138,7 +138,7 @@ class TestMenu:
             await self.prompts(at)
             await at.press("j", "j", "k", "enter")
             screen = await at.on(ConfirmScreen)
-            assert screen.question.title == "Restart dl-dev?"
+            assert screen.question.title == "Stop dl-dev?"
 
     @pytest.mark.parametrize("key", ["escape", "q"])
     async def test_it_is_closed_without_doing_anything(self, key: str) -> None:

@@ -60,7 +60,7 @@ class TestOrder:
     async def test_running_ones_come_first_then_names(self) -> None:
         async with desk() as at:
             assert at.names == sorted(at.names[:ALIVE]) + sorted(at.names[ALIVE:])
-            assert at.names[ALIVE:] == ["diffusion-train", "eval-suite", "preprocess-dicom"]
+            assert at.names[ALIVE:] == ["diffusion-train", "eval-suite", "log-flood", "preprocess-dicom"]
 
     async def test_the_next_column_and_the_one_before(self) -> None:
         async with desk() as at:
@@ -139,9 +139,9 @@ class TestHidden:
         async with desk() as at:
             await at.press("a")
             assert len(at.names) == ALIVE
-            assert "10 running of 15, stopped ones hidden" in at.bar("#containers .pane-title")
+            assert "10 running of 16, stopped ones hidden" in at.bar("#containers .pane-title")
             await at.press("a")
-            assert len(at.names) == 15
+            assert len(at.names) == 16
 
     async def test_one_that_stops_goes_and_comes_back(self) -> None:
         async with desk() as at:
@@ -161,7 +161,7 @@ class TestHidden:
             await at.press("a")
             assert "No container runs" in at.notice
             await at.press("a")
-            assert len(at.names) == 15
+            assert len(at.names) == 16
 
 
 class TestFreeze:

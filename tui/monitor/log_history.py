@@ -24,7 +24,8 @@ def fetch_older(logs: Logs, container_id: str, ring: LogRing, received_messages:
     first_ns = _first_ns(ring)
     if first_ns is None:
         return 0
-    since_first = max(0, received_messages - max(0, ring.left_lines))
+    # numbers count from the first that came: what left makes the first larger, what was fetched smaller
+    since_first = max(0, received_messages - ring.first)
     request = LogRequest(tail=since_first + lines, until_ns=first_ns)
     return ring.prepend(_read(logs, container_id, ring, request, lines))
 

@@ -112,7 +112,9 @@ class EnvtuiApp(App[None]):
 
     def ask_to_quit(self) -> None:
         """Quit, but ask while a job is under way: it would be cut off between two steps."""
-        running = tuple(self.monitor.running_jobs())
+        running = [job.plan.title for job in self.monitor.running_jobs()]
+        if self.monitor.saver is not None and self.monitor.saver.is_running:
+            running.append("A log is being saved: its file will not be there")
         if not running:
             self.exit()
             return
@@ -123,7 +125,7 @@ class EnvtuiApp(App[None]):
             return
         question = Question(
             "Quit while jobs are under way?",
-            tuple(printable(job.plan.title) for job in running),
+            tuple(printable(title) for title in running),
             "What the engine has begun it ends; steps that have not begun are not done.",
             (Choice("quit", "Quit"),),
         )

@@ -78,7 +78,7 @@ ACTIONS: tuple[Action[Any], ...] = (
     Action("logs.longer", "Longer time window", ("]",), lambda pane: pane.change_window(1)),
     Action("logs.left", "Show what is further left", ("left",), lambda pane: pane.view.move_sideways(-1)),
     Action("logs.right", "Show what is further right", ("right",), lambda pane: pane.view.move_sideways(1)),
-    Action("logs.save", "Save the log …", ("ctrl+s",), save, why_not=_nothing_open, hint="save"),
+    Action("logs.save", "Save the log", ("ctrl+s",), save, why_not=_nothing_open, hint="save"),
     Action("logs.clear", "Clear the view", ("c",), lambda pane: pane.clear(), hint="clear"),
     Action("logs.merge", "Merge the marked containers' logs, or no longer", ("L",),
            lambda pane: pane.toggle_merge(), why_not=_nothing_to_merge, hint="merge"),

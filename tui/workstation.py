@@ -62,6 +62,7 @@ def open_local(host: str | None = None, environ: Mapping[str, str] | None = None
 def open_demo(world: DemoWorld | None = None) -> Workstation:
     """The make-believe workstation; `world` for one with its own seed, clock or faults."""
     from tui.demo.backends import DemoContainers, DemoEngine, DemoStatistics
+    from tui.demo.logs import DemoLogs
     from tui.demo.world import DemoWorld
 
     world = world or DemoWorld()
@@ -70,6 +71,7 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
         DemoEngine(world),
         DemoContainers(world),
         DemoStatistics(world),
+        DemoLogs(world),
         is_demo=True,
         now=world.clock.now,
     )

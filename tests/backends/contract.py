@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from tui.backends.base import Containers, Engine, EventStream, Statistics
+from tui.backends.base import Containers, Engine, EventStream, Logs, Statistics
 from tui.model.containers import Container, ContainerEvent, ContainerState, apply_event, with_details
 from tui.model.errors import Conflict, EngineRefused, NoSuchContainer
 from tui.model.operations import Operation, Step
@@ -28,12 +28,22 @@ class Harness(Protocol):
     engine: Engine
     containers: Containers
     statistics: Statistics
+    logs: Logs
 
     def running(self) -> str:
         """Id of a running container that nobody else uses, another one at each call."""
 
     def created(self) -> str:
         """Id of one that was never started, another one at each call."""
+
+    def wrote(self) -> str:
+        """Id of one that has ended and wrote at least ten lines to each of stdout and stderr."""
+
+    def writes(self) -> str:
+        """Id of a running one that writes lines to both as time passes."""
+
+    def unreadable(self) -> str:
+        """Id of one whose log driver keeps nothing."""
 
     def let_time_pass(self) -> None:
         """Make sure that two samples around this call are apart."""

@@ -8,18 +8,30 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.backends.contract import ContainersContract, EngineContract, Harness, StatisticsContract, get
+from tests.backends.contract import (
+    ContainersContract,
+    EngineContract,
+    Harness,
+    StatisticsContract,
+    get,
+)
+from tests.backends.contract_logs import LogsContract
 from tests.engine.app import PATIENCE_SECONDS
 from tests.rig.engine import IDLE, PrivateEngine
 from tests.rig.waiting import until
-from tui.backends.base import Containers, Engine, Statistics
+from tui.backends.base import Containers, Engine, Logs, Statistics
 from tui.backends.docker.cgroups import CgroupReader
 from tui.backends.docker.endpoint import find
 from tui.backends.docker.engine import DockerEngine
 from tui.backends.docker.stats import DockerStatistics
+from tui.model.containers import ContainerState
 from tui.workstation import open_local
 
 _serial = itertools.count()
+# Apart, so that the order of two lines is that of their times on both streams.
+_PAIR = "echo out $i; usleep 3000; echo err $i >&2; usleep 3000; i=$((i+1))"
+_WRITE_TWELVE = ("sh", "-c", f"i=0; while [ $i -lt 12 ]; do {_PAIR}; done")
+_WRITE_ON = ("sh", "-c", f"i=0; while :; do {_PAIR}; done")
 
 
 class DockerHost:
@@ -28,6 +40,7 @@ class DockerHost:
     engine: Engine
     containers: Containers
     statistics: Statistics
+    logs: Logs
 
     def __init__(self, private: PrivateEngine) -> None:
         workstation = open_local(private.host, {})
@@ -35,12 +48,26 @@ class DockerHost:
         self.engine = workstation.engine
         self.containers = workstation.containers
         self.statistics = workstation.statistics
+        assert workstation.logs is not None
+        self.logs = workstation.logs
 
     def running(self) -> str:
         return self._private.create_many(1, f"contract-{next(_serial)}", IDLE)[0]
 
     def created(self) -> str:
         return self._private.create_many(1, f"contract-{next(_serial)}", IDLE, start=False)[0]
+
+    def wrote(self) -> str:
+        container_id = self._private.create_many(1, f"contract-{next(_serial)}", _WRITE_TWELVE)[0]
+        until(lambda: self.containers.details(container_id).state is ContainerState.EXITED, PATIENCE_SECONDS)
+        return container_id
+
+    def writes(self) -> str:
+        return self._private.create_many(1, f"contract-{next(_serial)}", _WRITE_ON)[0]
+
+    def unreadable(self) -> str:
+        extra = {"HostConfig": {"NetworkMode": "none", "LogConfig": {"Type": "none"}}}
+        return self._private.create_many(1, f"contract-{next(_serial)}", IDLE, extra=extra)[0]
 
     def let_time_pass(self) -> None:
         end = time.monotonic() + 0.1
@@ -88,3 +115,7 @@ class TestStatisticsFromTheEngine(StatisticsContract):
     @pytest.fixture
     def host(self, docker_host: PrivateEngine) -> Harness:
         return AskingHost(docker_host)
+
+
+class TestDockerLogs(LogsContract):
+    pass

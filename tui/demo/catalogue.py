@@ -38,10 +38,11 @@ class Blueprint:
         ports: "host:container" with ranges and "/udp", or "container" alone where only exposed.
         mounts: "source:destination"; a source without a slash is a named volume.
         processes: user and command line, the first one being the container's own.
-        created_ago, started_ago, finished_ago: seconds before the world begins.
+        created_ago, started_ago, finished_ago, paused_ago: seconds before the world begins.
         health: what its check comes to, None where it has none.
         settled: its health check has come to that already.
         crashes: it ends with status 1 a few seconds after each start.
+        log_driver: where the engine keeps what it writes; "none" keeps nothing.
         stop_exit_code: what it exits with when it is stopped; 137 where it ignores the polite signal.
     """
 
@@ -55,6 +56,7 @@ class Blueprint:
     state: ContainerState = ContainerState.RUNNING
     started_ago: float | None = None
     finished_ago: float | None = None
+    paused_ago: float | None = None
     exit_code: int = 0
     out_of_memory: bool = False
     health: Health | None = None
@@ -69,6 +71,7 @@ class Blueprint:
     memory_limit_gib: int | None = None
     restart_policy: str = "no"
     network_mode: str = "bridge"
+    log_driver: str = "json-file"
 
 
 CATALOGUE = (
@@ -149,7 +152,7 @@ CATALOGUE = (
         ports=("127.0.0.1:8001:80",), mounts=("hf-cache:/data",), gpus=(3,), restart_policy="unless-stopped",
     ),
     Blueprint(
-        "notebook-ana", JUPYTER, "start-notebook.py --NotebookApp.base_url=/", "ana",
+        "notebook-ana", JUPYTER, "start-notebook.py --IdentityProvider.token=", "ana",
         Load(14, 6.1, 58, receive_bytes=11_000, send_bytes=52_000),
         (
             ("jovyan", "tini -g -- start.sh start-notebook.py"),
@@ -169,8 +172,7 @@ CATALOGUE = (
             ("jovyan", "/opt/conda/bin/python3.12 /opt/conda/bin/jupyter-lab --ip=0.0.0.0"),
         ),
         created_ago=2 * _DAY, started_ago=5.0, health=Health.HEALTHY, settled=False, ports=("8890:8888",),
-        mounts=("/home/chen:/home/jovyan/work",), environment=("JUPYTER_TOKEN=e1b7d04c96f2438a",),
-        memory_limit_gib=32,
+        mounts=("/home/chen:/home/jovyan/work",), memory_limit_gib=32,
     ),
     Blueprint(
         "sweep-agent", MICROMAMBA, "wandb agent chen/segmentation/k3v9x2qa", "chen",
@@ -202,7 +204,7 @@ CATALOGUE = (
             ("ray", "gcs_server"),
             ("ray", "raylet"),
         ),
-        created_ago=3 * _DAY, state=ContainerState.PAUSED, started_ago=2 * _DAY,
+        created_ago=3 * _DAY, state=ContainerState.PAUSED, started_ago=2 * _DAY, paused_ago=26 * _MINUTE,
         ports=("8265:8265", "14550:14550/udp"),
         mounts=("ray-results:/home/ray/ray_results",), gpus=(2,), memory_limit_gib=64,
     ),
@@ -211,7 +213,7 @@ CATALOGUE = (
         Load(1.2, 0.2, 28),
         (("root", "/usr/bin/dcgm-exporter"),),
         created_ago=120 * _DAY, started_ago=41 * _DAY, gpus=tuple(range(8)), restart_policy="always",
-        network_mode="host",
+        network_mode="host", log_driver="none",
     ),
     Blueprint(
         "preprocess-dicom", MICROMAMBA, "python preprocess.py --workers 32 /data/dicom", "ana",
@@ -229,6 +231,13 @@ CATALOGUE = (
         mounts=("/data/laion-sub:/data:ro", "diffusion-ckpt:/ckpt"),
         environment=("WANDB_API_KEY=2f6b8e9d0c1a4b7395d2e8f1a0b3c6d7e4f59182",), gpus=(1,),
         memory_limit_gib=96,
+    ),
+    Blueprint(
+        "log-flood", MICROMAMBA, "python flood.py --lines-per-second 20000", "admin",
+        Load(88, 0.1, 4),
+        (("mambauser", "/opt/conda/bin/python flood.py --lines-per-second 20000"),),
+        created_ago=5 * _DAY, state=ContainerState.EXITED, started_ago=5 * _DAY,
+        finished_ago=5 * _DAY - 2.0,
     ),
     Blueprint(
         "eval-suite", PYTORCH, "python -m lm_eval --model vllm --tasks mmlu,gsm8k", "dora",

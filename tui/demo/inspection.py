@@ -68,11 +68,11 @@ def document(container: DemoContainer) -> dict[str, Any]:
         "RestartCount": container.restart_count,
         "Driver": "overlay2",
         "Platform": "linux",
-        "LogPath": f"/var/lib/docker/containers/{container.id}/{container.id}-json.log",
+        "LogPath": _log_path(container),
         "HostConfig": {
             "NetworkMode": blueprint.network_mode,
             "RestartPolicy": {"Name": blueprint.restart_policy, "MaximumRetryCount": 0},
-            "LogConfig": {"Type": "json-file", "Config": {}},
+            "LogConfig": {"Type": blueprint.log_driver, "Config": {}},
             "Memory": (blueprint.memory_limit_gib or 0) * _GIB,
             "NanoCpus": 0,
             "ShmSize": 64 << 20,
@@ -105,6 +105,12 @@ def document(container: DemoContainer) -> dict[str, Any]:
             "Networks": _networks(container),
         },
     }
+
+
+def _log_path(container: DemoContainer) -> str:
+    """The engine names a file for those that have one."""
+    has_file = container.blueprint.log_driver == "json-file"
+    return f"/var/lib/docker/containers/{container.id}/{container.id}-json.log" if has_file else ""
 
 
 def processes(container: DemoContainer, now: float) -> ProcessTable:

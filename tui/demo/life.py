@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import deque
 from collections.abc import Iterator
 
 from tui.demo.catalogue import Blueprint
+from tui.demo.runs import Run
 from tui.model.containers import ALIVE_STATES, ContainerState, Health
 
 #: A crash loop as a person meets it: a few seconds of life, then the engine's growing delay.
@@ -17,6 +19,8 @@ HEALTH_AFTER_SECONDS = 30.0
 
 # After a longer jump of the clock whole rounds of a crash loop are counted, not played.
 _MOST_ROUNDS = 5
+# What was written in earlier runs left the log, as it leaves one whose files are rotated: an hour of crashes.
+_REMEMBERED_RUNS = 200
 # above the kernel's own processes, below the default pid_max of 64-bit machines
 _FIRST_PID, _PIDS = 20_000, 3_900_000
 
@@ -42,6 +46,10 @@ class DemoContainer:
         self.out_of_memory = blueprint.out_of_memory
         self.restart_count = 0
         self.runs = 0
+        #: the last of its runs, oldest first
+        self.history: deque[Run] = deque(maxlen=_REMEMBERED_RUNS)
+        if self.started_at is not None:
+            self.history.append(self._first_run(begin, self.started_at))
         if self.state in (ContainerState.RUNNING, ContainerState.PAUSED) and blueprint.health:
             self.health = blueprint.health if blueprint.settled else Health.STARTING
 
@@ -84,6 +92,7 @@ class DemoContainer:
         self.exit_code = 0
         self.out_of_memory = False
         self.runs += 1
+        self.history.append(Run.begun(self.runs, at))
         yield "start", {}
 
     def end(
@@ -96,18 +105,21 @@ class DemoContainer:
         if had_processes:
             self.finished_at = at
             self.exit_code = exit_code
+            self.history[-1] = self.history[-1].ended(at, exit_code)
             yield "die", {"exitCode": str(exit_code)}
         if becomes is ContainerState.EXITED:
             yield "stop", {}
 
-    def pause(self) -> Iterator[Happening]:
+    def pause(self, at: float) -> Iterator[Happening]:
         """Freeze its processes."""
         self.state = ContainerState.PAUSED
+        self.history[-1] = self.history[-1].paused(at)
         yield "pause", {}
 
-    def unpause(self) -> Iterator[Happening]:
+    def unpause(self, at: float) -> Iterator[Happening]:
         """Let its processes go on."""
         self.state = ContainerState.RUNNING
+        self.history[-1] = self.history[-1].unpaused(at)
         yield "unpause", {}
 
     def due_at(self) -> float | None:
@@ -147,10 +159,32 @@ class DemoContainer:
         period = CRASH_AFTER_SECONDS + RESTART_AFTER_SECONDS
         rounds = math.floor((now - due) / period) - _MOST_ROUNDS
         if rounds > 0:
+            self._remember_rounds(rounds, period)
             self.restart_count += rounds
             self.runs += rounds
             self.started_at = None if self.started_at is None else self.started_at + rounds * period
             self.finished_at = None if self.finished_at is None else self.finished_at + rounds * period
+
+    def _remember_rounds(self, rounds: int, period: float) -> None:
+        """Put the rounds that are not played into the history, as many as it holds."""
+        started_at, is_open = self.started_at or 0.0, self.has_processes
+        if is_open:
+            self.history[-1] = self.history[-1].ended(started_at + CRASH_AFTER_SECONDS, 1)
+        for skipped in range(max(1, rounds - _REMEMBERED_RUNS), rounds + 1):
+            begin = started_at + skipped * period
+            run = Run.begun(self.runs + skipped, begin)
+            is_last = skipped == rounds
+            self.history.append(
+                run if is_last and is_open else run.ended(begin + CRASH_AFTER_SECONDS, self.exit_code or 1)
+            )
+
+    def _first_run(self, begin: float, started_at: float) -> Run:
+        """The run that it is in when the world begins, or that it had."""
+        run = Run.begun(0, started_at)
+        if self.has_processes:
+            paused_ago = self.blueprint.paused_ago
+            return run if paused_ago is None else run.paused(begin - paused_ago)
+        return run.ended(self.finished_at or begin, self.exit_code, self.out_of_memory)
 
 
 def _digest(kind: str, seed: int, name: str) -> bytes:

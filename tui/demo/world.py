@@ -6,7 +6,8 @@ import re
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from tui.demo import figures, inspection
 from tui.demo.catalogue import CATALOGUE
@@ -14,6 +15,7 @@ from tui.demo.clock import DemoClock, FrozenClock
 from tui.demo.events import DemoEventStream
 from tui.demo.faults import Faults
 from tui.demo.life import DemoContainer, Happening
+from tui.demo.runs import Run
 from tui.model.containers import Container, ContainerDetails, ContainerEvent, ContainerState
 from tui.model.errors import Conflict, EngineRefused, NoSuchContainer
 from tui.model.hosts import EngineInfo, FileSystemSpace
@@ -38,6 +40,33 @@ _EVENT_STEP_SECONDS = 1e-5
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
+class Watcher(Protocol):
+    """Somebody who waits for something to happen in the world."""
+
+    def look_again(self) -> None:
+        """Something is different now."""
+
+    def break_off(self) -> None:
+        """The engine went away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What a container's log is made of, at one moment.
+
+    Attributes:
+        runs: those that are remembered, oldest first.
+        has_processes: the last run goes on, or is paused.
+        now: the world's clock.
+        due_at: when the container changes by itself next.
+    """
+
+    runs: tuple[Run, ...]
+    has_processes: bool
+    now: float
+    due_at: float | None
+
+
 class DemoWorld:
     """A workstation in memory. Thread-safe.
 
@@ -56,10 +85,11 @@ class DemoWorld:
         self._containers = {container.id: container for container in made}
         self._meters: dict[str, figures.Meter] = {}
         self._streams: list[DemoEventStream] = []
+        self._watchers: list[Watcher] = []
         self._history: deque[ContainerEvent] = deque(maxlen=_REMEMBERED_EVENTS)
         self._last_event_at = 0.0
         self._ticker: threading.Thread | None = None
-        self.clock.on_advance(self._settle)
+        self.clock.on_advance(self._on_advance)
 
     def containers(self) -> tuple[list[Container], float]:
         """All containers, newest first as the engine lists them, and the time by which that was true."""
@@ -127,6 +157,32 @@ class DemoWorld:
                 self._ticker = threading.Thread(target=self._tick, name="demo-world", daemon=True)
                 self._ticker.start()
         return stream
+
+    def find(self, container_id: str) -> DemoContainer:
+        """The container of that id or name. Raises NoSuchContainer."""
+        with self._changed:
+            self._settle()
+            return self._find(container_id)
+
+    def life(self, container: DemoContainer) -> Life:
+        """How a container lived until now; also one that was removed meanwhile."""
+        with self._changed:
+            self._settle()
+            runs = tuple(container.history)
+            return Life(runs, container.has_processes, self.clock.now(), container.due_at())
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell `watcher` what happens, until `unwatch`."""
+        with self._changed:
+            self._watchers.append(watcher)
+            if self.faults.engine_gone:
+                watcher.break_off()
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """Tell it nothing more."""
+        with self._changed:
+            if watcher in self._watchers:
+                self._watchers.remove(watcher)
 
     def perform(self, step: Step) -> None:
         """Do one step, as the engine would.
@@ -216,6 +272,8 @@ class DemoWorld:
         self._history.append(event)
         for stream in self._streams:
             stream.put(event)
+        for watcher in self._watchers:
+            watcher.look_again()
         self._changed.notify_all()
 
     def _forget(self, stream: DemoEventStream) -> None:
@@ -227,10 +285,16 @@ class DemoWorld:
     def _on_fault(self) -> None:
         gone = self.faults.engine_gone
         with self._changed:
-            for stream in self._streams:
+            for watcher in (*self._streams, *self._watchers):
                 if gone:
-                    stream.break_off()
-                stream.look_again()
+                    watcher.break_off()
+                watcher.look_again()
+
+    def _on_advance(self) -> None:
+        with self._changed:
+            self._settle()
+            for watcher in self._watchers:
+                watcher.look_again()
 
     def _tick(self) -> None:
         """The ticker's thread: alive while somebody listens to events."""
@@ -270,12 +334,12 @@ def _operate(container: DemoContainer, operation: Operation, now: float) -> Iter
                 raise _conflict(f"Container {container.id} is already paused")
             if not container.is_alive:
                 raise _not_running(container)
-            yield from container.pause()
+            yield from container.pause(now)
         case Operation.UNPAUSE:
             if not paused:
                 # moby answers with a plain error here, which its router makes a 500
                 raise _error(f"Container {container.id} is not paused", 500)
-            yield from container.unpause()
+            yield from container.unpause(now)
 
 
 def _conflict(message: str) -> Conflict:

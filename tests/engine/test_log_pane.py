@@ -82,7 +82,9 @@ def resident_bytes() -> int:
 
 
 async def test_it_goes_on_through_restarts_and_nothing_comes_twice(clean_engine: PrivateEngine) -> None:
-    clean_engine.run_container("again", ["sh", "-c", "echo run $RANDOM begins; printf 'no end'; exec sleep 1000"])
+    clean_engine.run_container(
+        "again", ["sh", "-c", "echo run $RANDOM begins; printf 'no end'; exec sleep 1000"]
+    )
     async with running_app(clean_engine.host) as at:
         pane = await shows_log(at, "again")
         for runs in (1, 2, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,20 +11,21 @@ from textual.pilot import Pilot
 from tests.rig.waiting import until_async
 from tui.demo.world import DemoWorld, FrozenClock
 from tui.monitor.monitor import Monitor
+from tui.monitor.tail import TailState
 from tui.monitor.topics import DATA_ROOT
 from tui.settings import Settings
 from tui.ui.app import EnvtuiApp
-from tui.ui.panes.table import TablePane
-from tui.ui.screens.main import MainScreen
+from tui.ui.panes.containers import ContainersPane
+from tui.ui.panes.logs import LogsPane
 from tui.workstation import open_demo
 
+# Nothing comes from a clock that stands still but the backlog, which comes without a pause.
+READ_SECONDS = 0.5
 FOLDER = Path(__file__).parents[2] / "screenshots"
 
 
-def pane_of(app: EnvtuiApp) -> TablePane[object]:
-    screen = app.screen_stack[0]
-    assert isinstance(screen, MainScreen)
-    return screen.focused_pane
+def pane_of(app: EnvtuiApp) -> ContainersPane:
+    return app.screen_stack[0].query_one(ContainersPane)
 
 
 def settled(app: EnvtuiApp) -> bool:
@@ -33,6 +35,20 @@ def settled(app: EnvtuiApp) -> bool:
     visible = [rows[key].cells for key in pane.table.visible_keys()]
     figures = all(cells[2] != "–" or "restarting" in cells[0] for cells in visible)
     return bool(visible) and figures and app.monitor.store.value(DATA_ROOT) is not None
+
+
+def log_settled(app: EnvtuiApp) -> bool:
+    """The log of the selected container is read to its end, where one is on screen."""
+    pane = app.screen_stack[0].query_one(LogsPane)
+    if not pane.region:
+        return True
+    tails = pane.open_log.tails
+    is_read = all(
+        tail.status.state is TailState.UNREADABLE
+        or (tail.received_at and time.monotonic() - tail.received_at > READ_SECONDS)
+        for tail in tails
+    )
+    return bool(tails) and is_read and not pane._has_news and pane._choice is None
 
 
 async def picture(
@@ -48,6 +64,7 @@ async def picture(
             for key in keys:
                 await pilot.press(key)
                 await quiet(pilot)
+            await until_async(lambda: log_settled(app))
             await quiet(pilot)
             drawn = app.export_screenshot(title="envtui", simplify=True)
     finally:
@@ -93,3 +110,22 @@ async def test_light_theme_looks_as_in_the_screenshot(request: pytest.FixtureReq
     await picture(
         "containers-light", (120, 36), (), request.config.getoption("--update"), theme="textual-light"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "keys"),
+    [
+        ("logs-80x24", (80, 24), ("G", "l")),
+        ("logs-120x36", (120, 36), ("G", "l")),
+        (
+            "logs-search-120x36",
+            (120, 36),
+            ("slash", *"vision-train", "enter", "l", "slash", *"loss", "enter"),
+        ),
+    ],
+)
+async def test_logs_pane_looks_as_in_the_screenshot(
+    request: pytest.FixtureRequest, name: str, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    keys = tuple("minus" if key == "-" else key for key in keys)
+    await picture(name, size, keys, bool(request.config.getoption("--update")))

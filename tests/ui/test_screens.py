@@ -92,7 +92,7 @@ class TestPalette:
         async with desk() as at:
             await at.press("ctrl+p")
             screen = await at.on(CommandPalette)
-            expected = len(EVERYWHERE_ACTIONS) + len(ContainersPane.ACTIONS)
+            expected = len(EVERYWHERE_ACTIONS) + sum(len(pane.ACTIONS) for pane in PANES)
             await at.until(lambda: screen.query_one(OptionList).option_count == expected)
 
     async def test_esc_closes_it(self) -> None:

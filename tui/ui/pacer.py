@@ -8,12 +8,13 @@ from collections.abc import Callable
 from textual.timer import Timer
 from textual.widget import Widget
 
-# Twenty frames a second are more than a person reads; a terminal that can't keep up gets fewer.
-_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.05, 1.0
+# Fifteen frames a second are more than a person reads, and what comes after a rest is drawn at once; a
+# terminal that can't keep up gets fewer.
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 1 / 15, 1.0
 
 
 class Pacer:
-    """Calls `draw` soon after news: at once after a rest, at most twenty times a second otherwise."""
+    """Calls `draw` soon after news: at once after a rest, at most fifteen times a second otherwise."""
 
     def __init__(self, widget: Widget, draw: Callable[[], None], waiting_frames: Callable[[], int]) -> None:
         """Args: whose timers to use; what to call; how many frames the terminal has not taken yet."""

@@ -97,6 +97,10 @@ class LogView(Widget, can_focus=True):
         self._is_laid_out = False
         self._strips: dict[int, list[list[Segment]]] = {}
         self._styles = ToneStyles(self)
+        # looked up once a frame: Textual walks all parents for it, which took half of each frame
+        self._base = Style.null()
+        self._toned: dict[str, Style] = {}
+        self._thumb = range(0)
 
     # -- what is shown
 
@@ -237,10 +241,9 @@ class LogView(Widget, can_focus=True):
         """One row of the screen, with its part of the bar that shows where one is."""
         self._lay_out()
         width = self.size.width - 1
-        base = self.rich_style
-        strip = self._rows[y][1] if y < len(self._rows) else Strip.blank(width, base)
-        bar = Segment("┃" if self._is_thumb(y) else " ", base + self._styles["muted"])
-        return Strip([*strip.adjust_cell_length(width, base), bar])
+        strip = self._rows[y][1] if y < len(self._rows) else Strip.blank(width, self._base)
+        bar = Segment("┃" if y in self._thumb else " ", self._style("muted"))
+        return Strip([*strip.adjust_cell_length(width, self._base), bar], self.size.width)
 
     def on_resize(self) -> None:
         """Rows are as wide as the view."""
@@ -250,20 +253,29 @@ class LogView(Widget, can_focus=True):
         """The theme changed."""
         super().notify_style_update()
         self._styles.clear()
+        self._toned.clear()
         self._strips.clear()
         self._is_laid_out = False
 
-    def _is_thumb(self, y: int) -> bool:
-        if not self._rows or self.size.height < 2:
-            return False
+    def _style(self, tone: str) -> Style:
+        """What text of a tone looks like here."""
+        style = self._toned.get(tone)
+        if style is None:
+            style = self._toned[tone] = self._base + self._styles[tone]
+        return style
+
+    def _find_thumb(self) -> range:
+        """The rows of the bar at the edge that stand for what is on screen."""
+        height = self.size.height
+        if not self._rows or height < 2:
+            return range(0)
         above, total = self._source.share(self._rows[0][0])
         shown = len({number for number, _ in self._rows})
         if total <= shown:
-            return False
-        height = self.size.height
+            return range(0)
         size = max(1, height * shown // total)
         start = height - size if self.following else min(height - size, height * above // total)
-        return start <= y < start + size
+        return range(start, start + size)
 
     def _stay(self) -> None:
         """Take what is drawn for the place to stay at."""
@@ -298,6 +310,15 @@ class LogView(Widget, can_focus=True):
         if self._is_laid_out:
             return
         self._is_laid_out = True
+        base = self.rich_style
+        if base != self._base:
+            self._base = base
+            self._toned.clear()
+            self._strips.clear()
+        self._find_rows()
+        self._thumb = self._find_thumb()
+
+    def _find_rows(self) -> None:
         height = self.size.height
         first, last = self._source.bounds()
         if last < first or not height:
@@ -346,17 +367,18 @@ class LogView(Widget, can_focus=True):
         """A row with the marks that come and go: cursor and marked."""
         is_cursor = not self.following and number == self.cursor
         pointer, tone = ("▸", "key") if is_cursor else ("◆", "key") if number in self.marked else (" ", "")
-        base = self.rich_style
-        segments = [Segment(pointer, base + self._styles[tone]), *row]
-        strip = Strip(segments).extend_cell_length(self.size.width - 1, base)
+        strip = Strip([Segment(pointer, self._style(tone)), *row])
         if is_cursor or number in self.marked:
-            strip = strip.apply_style(self._styles["line"])
+            strip = strip.extend_cell_length(self.size.width - 1, self._base).apply_style(
+                self._styles["line"]
+            )
         return strip
 
     def _line_rows(self, number: int) -> list[list[Segment]]:
         """The rows of a line without its first cell; at least one."""
         rows = self._strips.get(number)
         if rows is None:
+            self._base = self._base or self.rich_style
             found = self._source.line(number)
             if found is None:
                 return [[]]
@@ -367,24 +389,23 @@ class LogView(Widget, can_focus=True):
         return rows
 
     def _draw(self, line: ViewLine) -> list[list[Segment]]:
-        base = self.rich_style
         glyph, tone = line.glyph
-        gutter = [Segment(f"{glyph} ", base + self._styles[tone])]
-        gutter += [Segment(text, base + self._styles[tone]) for text, tone in line.prefix]
+        gutter = [Segment(f"{glyph} ", self._style(tone))]
+        gutter += [Segment(text, self._style(tone)) for text, tone in line.prefix]
         indent = _GUTTER_CELLS + sum(width_of(text) for text, _ in line.prefix)
         room = max(1, self.size.width - 1 - indent)
-        pieces = self._pieces(line, base + self._styles[line.tone])
+        pieces = self._pieces(line, self._style(line.tone))
         if line.more:
-            pieces.append((line.more, base + self._styles["muted"]))
+            pieces.append((line.more, self._style("muted")))
         if not self.wrap:
             return [[*gutter, *_cut(pieces, self._left, room)]]
         rows = _wrapped(pieces, room)
         if len(rows) > _MOST_ROWS:
             rows = [
                 *rows[: _MOST_ROWS - 1],
-                [Segment("… enter shows all of it", base + self._styles["muted"])],
+                [Segment("… enter shows all of it", self._style("muted"))],
             ]
-        blank = [Segment(" " * (indent - 1), base)]
+        blank = [Segment(" " * (indent - 1), self._base)]
         return [[*(blank if index else gutter), *row] for index, row in enumerate(rows)]
 
     def _pieces(self, line: ViewLine, plain: Style) -> list[tuple[str, Style]]:

@@ -19,9 +19,7 @@ _TIME = re.compile(
 )
 _SECONDS = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?", re.ASCII)
 # Each unit at most once, from the largest down: what is not in this order is rather a slip than a wish.
-_AGO = re.compile(
-    "".join(rf"(?:(?P<{unit}>\d{{1,9}}(?:\.\d{{1,9}})?){unit})?" for unit in "wdhms") + "$", re.ASCII
-)
+_AGO = re.compile("".join(rf"(?:(?P<{unit}>\d{{1,9}}(?:\.\d{{1,9}})?){unit})?" for unit in "wdhms"), re.ASCII)
 _UNIT_SECONDS = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # 9999-12-31T23:59:59.999999999Z, the last that RFC 3339 can write.
@@ -45,7 +43,7 @@ def moment_from(text: str, now_ns: int, zone: tzinfo | None = None) -> int | Non
 
 
 def _from_duration(text: str, now_ns: int) -> int | None:
-    match = _AGO.match(text)
+    match = _AGO.fullmatch(text)
     if not text or match is None:
         return None
     parts = {unit: value for unit, value in match.groupdict().items() if value}

@@ -26,6 +26,14 @@ async def open_log(at: Desk, name: str) -> LogsPane:
     return pane
 
 
+def follows(pane: LogsPane) -> bool:
+    return pane.view.following
+
+
+def searches(pane: LogsPane) -> bool:
+    return pane.search is not None or pane.lines.highlight is not None
+
+
 def title(at: Desk) -> str:
     return at.bar("#logs .pane-title")
 
@@ -33,14 +41,12 @@ def title(at: Desk) -> str:
 async def test_it_follows_until_somebody_scrolls_up_and_f_goes_on() -> None:
     async with desk() as at:
         pane = await open_log(at, "vision-train")
-        assert pane.view.following
         await at.press("k")
         assert not pane.view.following
         assert "1 lines below: f follows" in title(at)
-        await at.press("f")
-        assert pane.view.following
-        await at.press("g", "G")
-        assert pane.view.following
+        for keys in (("f",), ("g", "G")):
+            await at.press(*keys)
+            assert follows(pane)
 
 
 async def test_esc_leads_back_to_the_containers() -> None:
@@ -66,7 +72,7 @@ async def test_a_search_counts_jumps_and_is_dropped() -> None:
         await at.press("n")
         assert pane.view.cursor == newest
         await at.press("escape")
-        assert pane.search is None and pane.lines.highlight is None
+        assert not searches(pane)
 
 
 async def test_a_filter_shows_only_what_matches() -> None:

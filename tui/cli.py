@@ -133,6 +133,8 @@ def _run_app(monitor: Monitor, settings: Settings, environ: Mapping[str, str]) -
     if environ.get("SSH_CONNECTION"):
         # every animation is bytes over somebody's line; read by textual when it is imported
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    # a thread that reads a flood gives way to the keys five times sooner than by default
+    sys.setswitchinterval(0.001)
     from tui.paths import log_file
     from tui.ui.app import EnvtuiApp
 

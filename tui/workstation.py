@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tui.backends.base import Containers, Engine, Logs, Statistics
+    from tui.backends.base import Containers, Engine, Logs, Services, Statistics
     from tui.demo.world import DemoWorld
 
 
@@ -20,7 +20,7 @@ class Workstation:
     Attributes:
         name: "local", "demo", or the engine's address where one was named.
         is_demo: it is make-believe.
-        logs: None where the host offers none.
+        logs, services: None where the host offers none.
         now: the time that ages and the clock are shown by, in seconds since the epoch.
     """
 
@@ -29,6 +29,7 @@ class Workstation:
     containers: Containers
     statistics: Statistics
     logs: Logs | None = None
+    services: Services | None = None
     is_demo: bool = False
     now: Callable[[], float] = time.time
 
@@ -47,6 +48,7 @@ def open_local(host: str | None = None, environ: Mapping[str, str] | None = None
     from tui.backends.docker.endpoint import find
     from tui.backends.docker.engine import DockerEngine
     from tui.backends.docker.logs import DockerLogs
+    from tui.backends.docker.services import DockerServices
     from tui.backends.docker.stats import DockerStatistics
 
     endpoint = find(host, os.environ if environ is None else environ)
@@ -55,7 +57,12 @@ def open_local(host: str | None = None, environ: Mapping[str, str] | None = None
     cgroups = CgroupReader() if endpoint.socket_path is not None else None
     name = "local" if endpoint.origin == "default" else endpoint.url
     return Workstation(
-        name, engine, DockerContainers(engine), DockerStatistics(engine, cgroups), DockerLogs(engine)
+        name,
+        engine,
+        DockerContainers(engine),
+        DockerStatistics(engine, cgroups),
+        DockerLogs(engine),
+        DockerServices(engine),
     )
 
 
@@ -63,6 +70,7 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
     """The make-believe workstation; `world` for one with its own seed, clock or faults."""
     from tui.demo.backends import DemoContainers, DemoEngine, DemoStatistics
     from tui.demo.logs import DemoLogs
+    from tui.demo.services import DemoServices
     from tui.demo.world import DemoWorld
 
     world = world or DemoWorld()
@@ -72,6 +80,7 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
         DemoContainers(world),
         DemoStatistics(world),
         DemoLogs(world),
+        DemoServices(world),
         is_demo=True,
         now=world.clock.now,
     )

@@ -10,6 +10,7 @@ from tui.model.hosts import EngineInfo, FileSystemSpace
 from tui.model.logs import LogRequest
 from tui.model.operations import Step
 from tui.model.processes import ProcessTable
+from tui.model.services import Service
 from tui.model.stats import StatsSample
 
 
@@ -87,3 +88,13 @@ class Statistics(Protocol):
 
     def samples(self, containers: Sequence[Container]) -> Mapping[str, StatsSample]:
         """Counters by container id; a container that is gone is left out. Raises an EngineError."""
+
+
+class Services(Protocol):
+    """What containers offer over HTTP."""
+
+    def services(self, container: Container, ask_inside: bool) -> Sequence[Service]:
+        """The services of a container, within some seconds; () where it does not run.
+
+        A command is run in the container only with `ask_inside`. Raises an EngineError.
+        """

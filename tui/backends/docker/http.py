@@ -10,10 +10,11 @@ import contextlib
 import functools
 import http.client
 import io
+import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from tui.backends.deadline import QUESTION_SECONDS, Deadline
@@ -30,7 +31,7 @@ _STREAM_ENDED = "its stream ended"
 
 
 class EngineHttp:
-    """GET requests to one endpoint. Thread-safe: each request has a connection of its own."""
+    """Requests to one endpoint. Thread-safe: each request has a connection of its own."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         """Args: endpoint to talk to; nothing is opened yet."""
@@ -47,26 +48,36 @@ class EngineHttp:
         Raises:
             EngineError: whatever went wrong, by its kind.
         """
-        deadline = Deadline(seconds)
-        connection = self._send(path, deadline)
-        connection.response_class = functools.partial(_TimedResponse, deadline)  # type: ignore[assignment]
-        try:
-            # the response is closed, too: one that says it closes took the socket from the connection
-            with self._explained(deadline), connection.getresponse() as response:
-                body = b"".join(iter(lambda: response.read1(_BLOCK_BYTES), b""))
-                if response.length:
-                    # http.client takes an answer that is too short for the end of it
-                    raise http.client.IncompleteRead(body, response.length)
-        finally:
-            connection.close()
-        if response.status >= 400:
-            raise refusals.from_status(response.status, refusals.message_in(body))
-        return body, response.headers
+        return self._answer("GET", path, None, Deadline(seconds))
+
+    def post(
+        self, path: str, body: Any, seconds: float = QUESTION_SECONDS
+    ) -> tuple[bytes, http.client.HTTPMessage]:
+        """The same for a POST with a body, which is sent as JSON. Raises an EngineError."""
+        return self._answer("POST", path, body, Deadline(seconds))
 
     def get_json(self, path: str, seconds: float = QUESTION_SECONDS) -> Any:
         """The answer as parsed JSON. Raises an EngineError."""
         body, _ = self.get(path, seconds)
         return refusals.parse_json(body)
+
+    def post_blocks(self, path: str, body: Any, deadline: Deadline) -> Generator[bytes, None, None]:
+        """POST a body as JSON; the answer in blocks, as they come, each before the deadline.
+
+        Raises:
+            EngineTimeout: the deadline passed before the end of the answer.
+            EngineError: whatever else went wrong, by its kind.
+        """
+        connection = self._send("POST", path, deadline, body)
+        connection.response_class = timed_response(deadline)
+        try:
+            with self._explained(deadline), connection.getresponse() as response:
+                if response.status >= 300:
+                    raise refusals.from_status(response.status, refusals.message_in(_whole(response)))
+                while block := response.read1(_BLOCK_BYTES):
+                    yield block
+        finally:
+            connection.close()
 
     def open_stream(
         self, path: str, seconds: float = QUESTION_SECONDS, *, chunked: bool = True
@@ -78,19 +89,40 @@ class EngineHttp:
             seconds: for connecting and sending; the stream itself has no deadline.
             chunked: False to be answered in HTTP/1.0, bare bytes up to the end of the connection.
         """
-        connection = self._send(path, Deadline(seconds), chunked)
+        connection = self._send("GET", path, Deadline(seconds), chunked=chunked)
         assert connection.sock is not None
         connection.sock.settimeout(None)
         return EngineStream(connection, connection.sock, chunked)
 
-    def _send(self, path: str, deadline: Deadline, chunked: bool = True) -> http.client.HTTPConnection:
+    def _answer(
+        self, method: str, path: str, body: Any, deadline: Deadline
+    ) -> tuple[bytes, http.client.HTTPMessage]:
+        connection = self._send(method, path, deadline, body)
+        connection.response_class = timed_response(deadline)
+        try:
+            # the response is closed, too: one that says it closes took the socket from the connection
+            with self._explained(deadline), connection.getresponse() as response:
+                content = _whole(response)
+        finally:
+            connection.close()
+        if response.status >= 300:
+            raise refusals.from_status(response.status, refusals.message_in(content))
+        return content, response.headers
+
+    def _send(
+        self, method: str, path: str, deadline: Deadline, body: Any = None, *, chunked: bool = True
+    ) -> http.client.HTTPConnection:
         connection = self._connection(deadline.seconds)
         if not chunked:
             # what http.client itself looks at; it has no argument for it
             connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]
+        headers = {"Host": "docker"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        content = None if body is None else json.dumps(body).encode()
         try:
             with self._explained(deadline):
-                connection.request("GET", f"{self.prefix}{path}", headers={"Host": "docker"})
+                connection.request(method, f"{self.prefix}{path}", content, headers)
         except BaseException:
             connection.close()
             raise
@@ -183,7 +215,7 @@ class EngineStream:
     def _read(self, read: Callable[[http.client.HTTPResponse], bytes]) -> Iterator[bytes]:
         try:
             with self._connection.getresponse() as response:
-                if response.status >= 400:
+                if response.status >= 300:
                     raise refusals.from_status(response.status, refusals.message_in(response.read()))
                 self.content_type = response.headers.get_content_type()
                 while piece := read(response):
@@ -204,6 +236,19 @@ class EngineStream:
         """Give the socket back, by the reader when it is done: its number must not be reused under it."""
         self._connection.close()
         self._socket.close()
+
+
+def _whole(response: http.client.HTTPResponse) -> bytes:
+    body = b"".join(iter(lambda: response.read1(_BLOCK_BYTES), b""))
+    if response.length:
+        # http.client takes an answer that is too short for the end of it
+        raise http.client.IncompleteRead(body, response.length)
+    return body
+
+
+def timed_response(deadline: Deadline) -> Any:
+    """The class of responses for a connection whose answers have a deadline, each byte of them."""
+    return functools.partial(_TimedResponse, deadline)
 
 
 class _TimedResponse(http.client.HTTPResponse):

@@ -62,6 +62,13 @@ def not_running(pane: ContainersPane) -> str | None:
     return None if pane.current.container.is_alive else "it does not run"
 
 
+def no_services(pane: ContainersPane) -> str | None:
+    """The container under the cursor has no processes, or nobody can look for services here."""
+    if pane.bridge.monitor.workstation.services is None:
+        return "this host can't be asked for services"
+    return not_running(pane)
+
+
 def _chosen(pane: ContainersPane) -> tuple[Container, ...]:
     return tuple(row.container for row in pane.targets())
 
@@ -205,6 +212,26 @@ def processes(pane: ContainersPane) -> None:
         container_id = row.container.id
         pane.app.push_screen(
             ProcessesScreen(row.container.name, pane.bridge, lambda: backend.processes(container_id))
+        )
+
+
+def services(pane: ContainersPane) -> None:
+    """Show where the container's services are."""
+    from tui.model.services import why_none
+    from tui.ui.screens.services import ServicesScreen
+
+    monitor, row = pane.bridge.monitor, pane.current
+    backend = monitor.workstation.services
+    if row is not None and backend is not None:
+        container = row.container
+        pane.app.push_screen(
+            ServicesScreen(
+                container.name,
+                pane.bridge,
+                # a command run inside changes the container a little
+                lambda: backend.services(container, ask_inside=not monitor.read_only),
+                lambda: why_none(container),
+            )
         )
 
 

@@ -197,6 +197,14 @@ class ContainersPane(TablePane[ContainerRow]):
             hint="processes",
         ),
         Action(
+            "containers.services",
+            "Open or copy its service URLs",
+            ("o",),
+            container_actions.services,
+            why_not=container_actions.no_services,
+            hint="services",
+        ),
+        Action(
             "containers.show_stopped",
             "Show or hide stopped containers",
             ("a",),

@@ -1,0 +1,128 @@
+"""Commands run in a container through the Engine API, without a terminal: output and exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from tui.backends.deadline import PING_SECONDS, Deadline
+from tui.backends.docker.frames import FrameSplitter
+from tui.backends.docker.http import EngineHttp
+from tui.backends.docker.refusals import parse_json
+from tui.model.errors import EngineRefused, EngineTimeout
+from tui.model.logs import Stream
+
+#: What is asked for in a moment prints no more; what prints more is not what was asked for.
+MOST_BYTES = 1 << 20
+#: As in a shell: the command is there and can't be run, or it is not there.
+CANNOT_RUN, NOT_FOUND = 126, 127
+
+# The engine learns of the end of a command a moment after its output ended.
+_LOOK_AGAIN_SECONDS = 0.02
+# How runc and crun say it, in an engine that answers with an error instead of an exit code.
+_NOT_FOUND_WORDS = ("executable file not found", "no such file or directory")
+_CANNOT_RUN_WORDS = ("permission denied", "is a directory", "exec format error")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What a command printed, and how it ended.
+
+    Attributes:
+        exit_code: None where it went on beyond the deadline or the bound of bytes. The engine has no way
+            to end it then.
+    """
+
+    stdout: bytes
+    stderr: bytes
+    exit_code: int | None
+
+
+def run(
+    http: EngineHttp,
+    container_id: str,
+    argv: Sequence[str],
+    seconds: float,
+    most_bytes: int = MOST_BYTES,
+    user: str = "",
+) -> ExecResult:
+    """Run a command in a running container and wait for its end.
+
+    Args:
+        http: the engine's.
+        container_id: full id.
+        argv: program, looked for on the container's own PATH, and arguments; no shell reads them.
+        seconds: for everything.
+        most_bytes: of both outputs together; the rest is not read.
+        user: name or number in the container, "" for the container's own.
+
+    Raises:
+        NoSuchContainer: there is none.
+        Conflict: it does not run, or is paused.
+        EngineError: the engine can't be asked.
+    """
+    deadline = Deadline(seconds)
+    told: dict[str, Any] = {"AttachStdout": True, "AttachStderr": True, "Tty": False, "Cmd": list(argv)}
+    if user:
+        told["User"] = user
+    path = f"/containers/{quote(container_id, safe='')}/exec"
+    body, _ = http.post(path, told, deadline.remaining())
+    exec_path = f"/exec/{quote(str((parse_json(body) or {}).get('Id') or ''), safe='')}"
+    printed = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
+    try:
+        has_ended = _read(http, f"{exec_path}/start", deadline, most_bytes, printed)
+    except EngineRefused as error:
+        code = _code_in(error.detail)
+        if code is None:
+            raise
+        return ExecResult(b"", error.detail.encode(), code)
+    stdout, stderr = (bytes(printed[stream]) for stream in (Stream.STDOUT, Stream.STDERR))
+    code = _exit_code(http, exec_path, deadline, has_ended)
+    return ExecResult(stdout, stderr, code if has_ended else None)
+
+
+def _read(
+    http: EngineHttp, path: str, deadline: Deadline, most_bytes: int, printed: dict[Stream, bytearray]
+) -> bool:
+    """Take what the command prints; whether its output came to an end."""
+    splitter = FrameSplitter()
+    blocks = http.post_blocks(path, {"Detach": False, "Tty": False}, deadline)
+    read_bytes = 0
+    try:
+        with contextlib.closing(blocks):
+            for block in blocks:
+                for stream, payload in splitter.feed(block):
+                    if stream in printed:
+                        printed[Stream(stream)] += payload[: most_bytes - read_bytes]
+                        read_bytes = min(most_bytes, read_bytes + len(payload))
+                if read_bytes >= most_bytes:
+                    return False
+            splitter.end()
+    except EngineTimeout:
+        # the command takes longer; whether the engine is at fault shows when it is asked about it
+        return False
+    return True
+
+
+def _exit_code(http: EngineHttp, exec_path: str, deadline: Deadline, waits: bool) -> int | None:
+    """What the engine knows of the end; asked after the deadline, too: a frozen engine is found out."""
+    pause = threading.Event()
+    while True:
+        told = http.get_json(f"{exec_path}/json", max(PING_SECONDS, deadline.remaining())) or {}
+        if not told.get("Running"):
+            code = told.get("ExitCode")
+            return code if isinstance(code, int) else None
+        if not waits or deadline.passed:
+            return None
+        pause.wait(_LOOK_AGAIN_SECONDS)
+
+
+def _code_in(detail: str) -> int | None:
+    words = detail.lower()
+    if any(word in words for word in _CANNOT_RUN_WORDS):
+        return CANNOT_RUN
+    return NOT_FOUND if any(word in words for word in _NOT_FOUND_WORDS) else None

@@ -147,10 +147,14 @@ async def test_what_would_drive_a_terminal_is_text(clean_engine: PrivateEngine, 
         r"printf 'a\033[2Jb\033]0;title\007c\033]52;c;aGk=\007d\033P+q\033\\e\033[?1049hf\033[6ng\r\n';"
         r"printf '\033[31mred\033[0m\n'; exec sleep 1000"
     )
-    clean_engine.docker("run", "-d", *(["-t"] if tty else []), "--name", f"hostile-{tty}", "--network", "none",
-                  image_of(clean_engine), "sh", "-c", script)  # fmt: skip
+    terminal = ["-t"] if tty else []
+    name = f"hostile-{tty}"
+    image = image_of(clean_engine)
+    clean_engine.docker(
+        "run", "-d", *terminal, "--name", name, "--network", "none", image, "sh", "-c", script
+    )
     async with running_app(clean_engine.host) as at:
-        pane = await shows_log(at, f"hostile-{tty}")
+        pane = await shows_log(at, name)
         await at.wait(lambda: "red" in pane.view.visible_text, "its lines")
         assert "abcdefg" in pane.view.visible_text
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", pane.view.visible_text)

@@ -93,19 +93,19 @@ def plain_text(raw: bytes) -> str:
 
 def time_of(raw: bytes) -> float | None:
     """When a kept line was written, in seconds since the epoch."""
-    if raw.startswith(_NO_TIME):
-        return None
-    try:
-        whole = datetime.fromisoformat(raw[:19].decode("ascii")).replace(tzinfo=UTC).timestamp()
-        return whole + int(raw[20:29]) / 1e9
-    except ValueError:
-        return None
+    nanoseconds = nanoseconds_of(raw)
+    return None if nanoseconds is None else nanoseconds / 1e9
 
 
 def nanoseconds_of(raw: bytes) -> int | None:
     """When a kept line was written, in nanoseconds since the epoch, exactly as the engine wrote it."""
-    at = time_of(raw[:19] + b".000000000Z ")
-    return None if at is None or raw.startswith(_NO_TIME) else round(at) * 10**9 + int(raw[20:29])
+    if raw.startswith(_NO_TIME):
+        return None
+    try:
+        moment = datetime.fromisoformat(raw[:19].decode("ascii")).replace(tzinfo=UTC)
+        return round(moment.timestamp()) * 10**9 + int(raw[20:29])
+    except ValueError:
+        return None
 
 
 def written_time(at: float | None) -> bytes:
@@ -113,12 +113,12 @@ def written_time(at: float | None) -> bytes:
     if at is None:
         return _NO_TIME
     whole, rest = divmod(round(at * 1e9), 10**9)
-    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z ".encode()
+    return _written(datetime.fromtimestamp(whole, UTC), b"%09d" % rest)
 
 
 def note(text: str, at: float | None, origin: int = 0) -> RawLine:
     """A line of envtui's own."""
-    return written_time(at) + text.encode() + b"\n", tag_of(Stream.NOTE, origin)
+    return written_time(at) + text.encode("utf-8", "replace") + b"\n", tag_of(Stream.NOTE, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +207,8 @@ class LineAssembler:
             batch.add((pending.take(), tag))
         # a message holds one line; an engine that sends several at once gave them one time
         for piece in text.split(b"\n")[:-1]:
-            pending.add(at, piece + b"\n")
-            batch.add((pending.take(), tag))
+            pending.add(at, piece)
+            batch.add((pending.take(b"\n"), tag))
         rest = text[text.rfind(b"\n") + 1 :]
         if rest:
             pending.add(at, rest)
@@ -221,6 +221,7 @@ class _Pending:
         self.data = bytearray()
         self._dropped_bytes = 0
         self._last_bytes = 0
+        self._has_returned = False
 
     @property
     def is_cut_off(self) -> bool:
@@ -232,24 +233,28 @@ class _Pending:
         if not self.data:
             self.data += at
         self._last_bytes = len(piece)
-        if b"\r" in piece:
-            piece = bytes(self.data[TIME_BYTES:]) + piece
+        text = piece.rstrip(b"\r")
+        start = text.rfind(b"\r") + 1
+        if text and (start or self._has_returned):
+            # written over what stood there
             del self.data[TIME_BYTES:]
-            start = piece.rstrip(b"\r\n").rfind(b"\r") + 1
-            if start:
-                piece = piece[start:]
-                self._dropped_bytes = 0
+            self._dropped_bytes = 0
+        if piece:
+            self._has_returned = len(text) < len(piece)
         room = LONGEST_LINE_BYTES - len(self.data)
-        self.data += piece[:room]
-        self._dropped_bytes += max(0, len(piece) - room)
+        self.data += text[start : start + room]
+        self._dropped_bytes += max(0, len(text) - start - room)
 
-    def take(self) -> bytes:
-        """The line, which is over."""
-        line = bytes(self.data)
+    def take(self, end: bytes = b"") -> bytes:
+        """The line, which is over, with its end."""
         if self._dropped_bytes:
-            line += f" … {self._dropped_bytes:,} more bytes of this line are not kept: save the log".encode()
+            self.data += (
+                f" … {self._dropped_bytes:,} more bytes of this line are not kept: save the log".encode()
+            )
+        line = b"".join((self.data, end))
         self.data.clear()
         self._dropped_bytes = 0
+        self._has_returned = False
         return line
 
 
@@ -263,7 +268,12 @@ def _split_time(payload: bytes) -> tuple[bytes, bytes]:
     whole, fraction, zone = match.groups()
     try:
         moment = datetime.fromisoformat((whole + zone.replace(b"Z", b"+00:00")).decode("ascii"))
-    except ValueError:
+        at = _written(moment.astimezone(UTC), (fraction or b"").ljust(9, b"0"))
+    except (ValueError, OverflowError):
         return _NO_TIME, payload
-    written = f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.".encode() + (fraction or b"").ljust(9, b"0")
-    return written + b"Z ", payload[match.end() :]
+    return at, payload[match.end() :]
+
+
+def _written(moment: datetime, nanoseconds: bytes) -> bytes:
+    # not strftime, which writes the year 1 without zeros
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds").encode() + b"." + nanoseconds + b"Z "

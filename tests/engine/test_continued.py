@@ -38,6 +38,7 @@ def test_it_gathers_no_threads(clean_engine: PrivateEngine) -> None:
     clean_engine.run_container("training")
     with on_terminal("--host", clean_engine.host) as terminal:
         terminal.wait_for("pids 1")
+        terminal.wait_for("live")
         before = threads(terminal)
         for times in range(2, 6):
             terminal.signal(signal.SIGCONT)

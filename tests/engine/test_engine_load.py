@@ -162,4 +162,5 @@ def lists(front: EngineProxy) -> int:
 
 def figures_move(desk: Desk) -> bool:
     """Whether memory is known in every line on screen, though nobody asked the engine for it."""
-    return all("MiB" in desk.row(name) or "KiB" in desk.row(name) for name in desk.names()[:20])
+    visible = desk.names()[: len(desk.pane.table.visible_keys())]
+    return all("MiB" in desk.row(name) or "KiB" in desk.row(name) for name in visible)

@@ -167,8 +167,11 @@ class TestTerminalBytes:
     def test_a_long_line_is_cut_where_the_engine_cut_it(self) -> None:
         data = AT + b"a" * PART + AT + b"b" * PART + AT + b"c\r\n" + LATER + b"next\r\n"
         expected = [
-            (OUT, AT + b"a" * PART), (OUT, AT + b"b" * PART), (OUT, AT + b"c\r\n"), (OUT, LATER + b"next\r\n"),
-        ]  # fmt: skip
+            (OUT, AT + b"a" * PART),
+            (OUT, AT + b"b" * PART),
+            (OUT, AT + b"c\r\n"),
+            (OUT, LATER + b"next\r\n"),
+        ]
         for most in (7, 1000, 20_000, len(data)):
             assert messages_of(TimedByteSplitter(), cut(data, most, most)) == expected
 
@@ -235,8 +238,11 @@ class TestTerminalBytes:
         found = messages_of(TimedByteSplitter(), cut(data, seed, 40))
         assert b"".join(payload for _, payload in found) == data
 
-    @pytest.mark.parametrize("data", [AT + b"x" * 5_000_000, b"x" * 5_000_000, (AT + b"x") * 150_000, AT * 160_000],
-                             ids=["timed", "bare", "no newlines", "times"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "data",
+        [AT + b"x" * 5_000_000, b"x" * 5_000_000, (AT + b"x") * 150_000, AT * 160_000],
+        ids=["timed", "bare", "no newlines", "times"],
+    )
     def test_no_line_takes_long(self, data: bytes) -> None:
         began = time.monotonic()
         found = messages_of(TimedByteSplitter(), [data[at : at + 65536] for at in range(0, len(data), 65536)])

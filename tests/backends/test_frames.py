@@ -209,6 +209,19 @@ class TestTerminalBytes:
             found = messages_of(TimedByteSplitter(), cut(data, most, most))
             assert found == [(OUT, AT + b"prompt$ "), (OUT, LATER + b"a" * PART), (OUT, LATER + b"b\r\n")]
 
+    def test_nor_does_a_long_line_whose_newline_the_driver_leaves_out(self) -> None:
+        full, more = AT + b"a" * (PART - 1) + b"\r", AT + b"b" * 5000 + b"\r"
+        data = full + AT + LATER + b"next\r\n" + full + more + LATER + b"last\r\n"
+        for most in (7, 1000, 20_000, len(data)):
+            assert messages_of(TimedByteSplitter(), cut(data, most, most)) == [
+                (OUT, full),
+                (OUT, AT),
+                (OUT, LATER + b"next\r\n"),
+                (OUT, full),
+                (OUT, more),
+                (OUT, LATER + b"last\r\n"),
+            ]
+
     @pytest.mark.parametrize(
         "text",
         [

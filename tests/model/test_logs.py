@@ -78,14 +78,18 @@ class Written:
     text: bytes
     has_newline: bool = True
 
-    def messages(self, at: bytes) -> list[tuple[int, bytes]]:
-        """As Docker's copier cuts it: parts of exactly 16 KiB, all with the time of the first."""
+    def messages(self, at: bytes, *, leaves_out: bool = False) -> list[tuple[int, bytes]]:
+        """As Docker's copier cuts it: parts of exactly 16 KiB, all with the time of the first.
+
+        `leaves_out` the newline of what was cut, as Docker 20.10's driver `local` does.
+        """
         parts = [self.text[start : start + PART] for start in range(0, len(self.text), PART)]
         if self.has_newline:
             # what fills the buffer is a part, its newline comes by itself
             if not parts or len(parts[-1]) == PART:
                 parts.append(b"")
-            parts[-1] += b"\n"
+            if len(parts) == 1 or not leaves_out:
+                parts[-1] += b"\n"
         return [(self.stream, at + part) for part in parts]
 
 
@@ -110,11 +114,14 @@ TEXT = st.one_of(
         st.sampled_from([b"", b"\r", b"\r100%", b"end"]),
     ),
 )  # fmt: skip
-# A rest of so few bytes without a newline is known to be the last of a container, a longer one may go on.
+# The last of a container, of any size but that of a part, of which nobody can tell whether it goes on.
 UNENDED = st.builds(
     lambda parts, tail: b"y" * (parts * PART) + tail,
     st.integers(0, 1),
-    st.binary(min_size=1, max_size=40).map(lambda data: data.replace(b"\n", b"-")),
+    st.one_of(
+        st.binary(min_size=1, max_size=40).map(lambda data: data.replace(b"\n", b"-")),
+        st.sampled_from([4095, 4096, 5000, 8190, 8193, PART - 1]).map(lambda size: b"t" * size),
+    ),
 )
 LOGS = st.lists(
     st.one_of(
@@ -144,14 +151,14 @@ many = settings(deadline=None, database=None, max_examples=250)
 
 
 @many
-@given(LOGS, SIZES, st.integers(0, 1 << 30))
+@given(LOGS, SIZES, st.integers(0, 1 << 30), st.booleans())
 def test_how_frames_come_in_blocks_makes_no_difference(
-    log: list[Written], sizes: Sequence[int], seed: int
+    log: list[Written], sizes: Sequence[int], seed: int, leaves_out: bool
 ) -> None:
     data, expected = b"", []
     for index, written in enumerate(log):
         at = time_after(index)
-        data += b"".join(frame(*message) for message in written.messages(at))
+        data += b"".join(frame(*message) for message in written.messages(at, leaves_out=leaves_out))
         expected.append((written.stream, AT_NS + index, shown(written.text)))
     # what has no newline is over when the stream is heard of again, or ends
     assert sorted(lines_of(cut(data, seed, sizes), FrameSplitter())) == sorted(expected)
@@ -161,16 +168,16 @@ def test_how_frames_come_in_blocks_makes_no_difference(
 
 
 @many
-@given(LOGS, SIZES, st.integers(0, 1 << 30))
+@given(LOGS, SIZES, st.integers(0, 1 << 30), st.booleans())
 def test_how_a_terminals_bytes_come_in_blocks_makes_no_difference(
-    log: list[Written], sizes: Sequence[int], seed: int
+    log: list[Written], sizes: Sequence[int], seed: int, leaves_out: bool
 ) -> None:
     data, expected = b"", []
     for index, written in enumerate(log):
         at = time_after(index)
         # a terminal writes a carriage return before each newline
         text = written.text + b"\r" * written.has_newline
-        messages = Written(OUT, text, written.has_newline).messages(at)
+        messages = Written(OUT, text, written.has_newline).messages(at, leaves_out=leaves_out)
         data += b"".join(payload for _, payload in messages)
         expected.append((OUT, AT_NS + index, shown(text)))
     assert lines_of(cut(data, seed, sizes), TimedByteSplitter()) == expected
@@ -257,6 +264,24 @@ class TestAssembler:
             [(OUT, AT + b"a" * PART), (OUT, AT + b"tail"), (OUT, time_after(1) + b"next\n")]
         )
         assert texts(batch) == ["a" * PART + "tail", "next"]
+
+    @pytest.mark.parametrize("size", [PART, PART + 1, PART + 5000, 2 * PART, 40_000])
+    def test_nor_does_a_long_line_whose_newline_the_driver_leaves_out(self, size: int) -> None:
+        messages = Written(OUT, b"x" * size).messages(AT, leaves_out=True)
+        batch = LineAssembler().feed([*messages, (OUT, time_after(1) + b"next\n")])
+        assert seen(batch.raws, batch.tags) == [(OUT, AT_NS, "x" * size), (OUT, AT_NS + 1, "next")]
+
+    @pytest.mark.parametrize("size", [PART, 8192, 8191])
+    def test_parts_of_these_sizes_go_on_whatever_their_time(self, size: int) -> None:
+        # journald and Podman time each part
+        batch = LineAssembler().feed([(OUT, AT + b"a" * size), (OUT, time_after(1) + b"b\n")])
+        assert seen(batch.raws, batch.tags) == [(OUT, AT_NS, "a" * size + "b")]
+
+    def test_parts_of_another_size_go_on_with_the_same_time(self) -> None:
+        batch = LineAssembler().feed(
+            [(OUT, AT + b"a" * 100_000), (OUT, AT + b"b" * 100_000), (OUT, AT + b"c\n")]
+        )
+        assert texts(batch) == ["a" * 100_000 + "b" * 100_000 + "c"]
 
     def test_it_ends_with_the_stream(self) -> None:
         assembler = LineAssembler()

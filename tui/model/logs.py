@@ -22,7 +22,10 @@ TIME_BYTES = 31
 _TIME = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ")
 _NO_TIME = b"0001-01-01T00:00:00.000000000Z "
 # Parts of a line are as long as the buffer of who reads it: 16 KiB in Docker (moby, daemon/logger/copier.go),
-# 8 KiB less one in Podman (conmon). What is shorter and has no newline is the last of a container.
+# 8 KiB in Podman (conmon), at times less one. Docker's have the time of the first, but with journald. What
+# has no newline and is none of these was the last of a container, or of a line that Docker 20.10's driver
+# `local` cut: it leaves the newline out.
+_PART_BYTES = frozenset({16 << 10, 8 << 10, (8 << 10) - 1})
 _LEAST_PART_BYTES = 4 << 10
 # Origins of a merged log are counted in the bits above the stream.
 _STREAM_BITS = 2
@@ -203,14 +206,15 @@ class LineAssembler:
     def _feed_slowly(self, stream: int, payload: bytes, batch: Batch) -> None:
         pending, tag = self._pending[stream], self._tags[stream]
         at, text = _split_time(payload)
-        if pending.is_cut_off:
+        if pending.data and pending.is_over(at):
             batch.add((pending.take(), tag))
         # a message holds one line; an engine that sends several at once gave them one time
         for piece in text.split(b"\n")[:-1]:
             pending.add(at, piece)
             batch.add((pending.take(b"\n"), tag))
         rest = text[text.rfind(b"\n") + 1 :]
-        if rest:
+        # nothing at all is the end of a line that filled its parts
+        if rest or pending.data:
             pending.add(at, rest)
 
 
@@ -223,10 +227,11 @@ class _Pending:
         self._last_bytes = 0
         self._has_returned = False
 
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether the container ended in it: a line that goes on was cut where a buffer was full."""
-        return bool(self.data) and self._last_bytes < _LEAST_PART_BYTES
+    def is_over(self, at: bytes) -> bool:
+        """Whether a message of this time is another line: what goes on was cut where a buffer was full."""
+        if self._last_bytes < _LEAST_PART_BYTES:
+            return True
+        return self._last_bytes not in _PART_BYTES and at != _NO_TIME and not self.data.startswith(at)
 
     def add(self, at: bytes, piece: bytes) -> None:
         """More of the line; its time is that of the first piece."""

@@ -157,12 +157,13 @@ def _has_time(data: bytes, position: int) -> bool:
 def _later_time(data: bytes, position: int, stop: int) -> int:
     """Where in the message at `position` the next one begins; 0 where it does not.
 
-    The last message of a container that ended may have no newline, so the next one stands right behind it,
-    with a time that is not before its own. Times that programs write are from before the engine read them.
+    The last message of a container that ended, or of a long line, may have no newline, so the next one stands
+    right behind it, with a time that is not before its own. Times that programs write are from before the
+    engine read them.
     """
     if _has_time(data, position):
         at = data[position : position + TIME_BYTES]
-        for match in _TIME.finditer(data, position + TIME_BYTES + 1, stop):
+        for match in _TIME.finditer(data, position + TIME_BYTES, stop):
             if match[0] >= at:
                 return match.start()
     return 0

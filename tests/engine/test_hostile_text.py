@@ -50,6 +50,8 @@ def host(world: PrivateEngine, request: pytest.FixtureRequest) -> Iterator[str]:
 def terminal(host: str) -> Iterator[TerminalSession]:
     """The screen with all rows drawn and their figures read."""
     with on_terminal("--host", host, columns=COLUMNS, rows=ROWS) as opened:
+        opened.wait_for("● running")
+        opened.press("+")
         opened.wait_for(lambda text: len(re.findall(rf"● running .*\d% .*{AGE} ", text)) == COUNT)
         yield opened
 

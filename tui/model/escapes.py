@@ -7,7 +7,7 @@ it, so that nothing is left that one could act upon.
 from __future__ import annotations
 
 import re
-from unicodedata import combining, east_asian_width, normalize
+from unicodedata import east_asian_width
 
 from tui.model.printable import printable
 
@@ -31,8 +31,6 @@ _SUSPECT = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TAB, _TAB_CELLS = "\t", 8
 # Takes the second cell of a wide character while tabs are made blanks; printable text holds none.
 _SECOND_CELL = "\x00"
-# Letters have no more marks (UAX #15, Stream-Safe Text Format). To put millions in order takes hours.
-_MOST_MARKS = 30
 
 #: Parameters of the SGR sequence in front of a text ("" where there is none), and the text itself.
 Run = tuple[str, str]
@@ -90,11 +88,5 @@ def _laid_out(text: str, column: int) -> tuple[str, int]:
 
 
 def _shown(text: str) -> str:
-    """Printable, but for its tabs; each character is judged once, as a line may have millions."""
-    if text.isascii() and text.isprintable():
-        return text
-    marks = "".join(each for each in set(text) if combining(each))
-    if marks:
-        text = re.sub(f"[{marks}]{{{_MOST_MARKS + 1},}}", lambda found: found[0][:_MOST_MARKS], text)
-    text = normalize("NFC", text)
-    return text.translate({ord(each): each if each == _TAB else printable(each) for each in set(text)})
+    """Printable, but for its tabs."""
+    return printable(text, kept=_TAB)

@@ -6,6 +6,7 @@ direction mark and nothing whose width terminals disagree about, so that columns
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -23,19 +24,26 @@ _OF_NO_CERTAIN_WIDTH = (
     range(0x2630, 0x2638), range(0x268A, 0x2690), range(0x4DC0, 0x4E00), range(0x1D300, 0x1D357),
     range(0x1D360, 0x1D377),
 )  # fmt: skip
+# Letters have no more marks (UAX #15, Stream-Safe Text Format). To put millions in order takes hours.
+_MOST_MARKS = 30
 _REGIONAL_A, _REGIONAL_Z = 0x1F1E6, 0x1F1FF
 
 
-def printable(text: str) -> str:
+def printable(text: str, kept: str = "") -> str:
     """The text with everything replaced that could move the cursor, change direction or hide.
 
     Controls become their pictures (`␛`), format characters and lone surrogates `\N{REPLACEMENT CHARACTER}`,
-    flag letters plain letters. Letters of every script stay.
+    flag letters plain letters. Letters of every script stay, and the characters in `kept`.
     """
     if text.isascii() and text.isprintable():
         return text
+    marks = "".join(each for each in set(text) if unicodedata.combining(each))
+    if marks:
+        text = re.sub(f"[{marks}]{{{_MOST_MARKS + 1},}}", lambda found: found[0][:_MOST_MARKS], text)
     # accents and syllables as one character where there is one: what is left of the parts is dropped
-    return "".join(map(_safe_character, unicodedata.normalize("NFC", text)))
+    text = unicodedata.normalize("NFC", text)
+    # each character is judged once, as a line of a log may have millions
+    return text.translate({ord(each): each if each in kept else _safe_character(each) for each in set(text)})
 
 
 def _safe_character(character: str) -> str:

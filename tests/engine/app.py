@@ -47,8 +47,12 @@ class Desk:
     @property
     def pane(self) -> ContainersPane:
         """The Containers pane, whatever is in front of it."""
-        main = next(screen for screen in self.app.screen_stack if isinstance(screen, MainScreen))
-        return main.query_one(ContainersPane)
+        return self.main.query_one(ContainersPane)
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen, whatever is in front of it."""
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, MainScreen))
 
     @property
     def is_on_top(self) -> bool:

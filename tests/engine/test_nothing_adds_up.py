@@ -125,7 +125,8 @@ async def calm_inventory(desk: Desk) -> tuple[Counter[str], int]:
     def calm() -> tuple[Counter[str], int] | None:
         threads, files = inventory()
         passing = [name for name in threads if name.startswith(("question", "stats"))]
-        if passing or any(threads[name] != 1 for name in lasting):
+        is_following = "● live" in desk.text()
+        if passing or not is_following or any(threads[name] != 1 for name in lasting):
             return None
         return threads, files
 

@@ -29,7 +29,7 @@ REGISTRY = {
 TYPED = set(map(key_name, string.ascii_letters + string.digits + string.punctuation + "äß€λ"))
 EVERY_KEY = sorted((REGISTRY | TYPED | set(SPECIAL)) - QUITS)
 # What means something in the pane itself.
-PANE_KEYS = sorted(key_name(key) for pane in PANES for action in pane.ACTIONS for key in action.keys)
+PANE_KEYS = sorted({key_name(key) for pane in PANES for action in pane.ACTIONS for key in action.keys})
 
 
 @pytest.fixture
@@ -54,10 +54,13 @@ async def press_and_insist(desk: Desk, key: str) -> None:
     if not desk.is_on_top:
         await desk.press("tab", "enter")
     for _ in range(10):
-        if desk.is_on_top and not desk.pane.filtering:
+        if desk.is_on_top and not desk.pane.filtering and desk.main.focused_pane is desk.pane:
             break
         await desk.press("escape")
     assert desk.is_on_top, f"{key} leads somewhere that esc does not lead back from"
+    if desk.main.focused_pane is not desk.pane:
+        # a pane that was gone to by its number or in turn
+        await desk.press(str(desk.pane.NUMBER))
     if desk.pane.hides_stopped:
         await desk.press("a")
     if desk.pane.bridge.frozen:

@@ -65,9 +65,11 @@ class Store:
             listener(snapshot)
 
     def unlisten(self, topic: Topic[T], listener: Callable[[Snapshot[T]], None]) -> None:
-        """No longer call `listener`."""
+        """No longer call `listener`; nothing happens where it is not called."""
         with self._lock:
-            self._listeners[topic].remove(listener)
+            listeners = self._listeners.get(topic, [])
+            if listener in listeners:
+                listeners.remove(listener)
 
     def take_changes(self) -> frozenset[Topic[Any]]:
         """The topics that changed since the last call."""

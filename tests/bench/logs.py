@@ -21,10 +21,14 @@ _WORDS = "a line as programs write them, with some words and figures in it:"
 _STEADY = (
     f"i=0; while true; do i=$((i+20)); seq -s '\n' $((i-19)) $i | sed 's/^/{_WORDS} /'; usleep 9000; done"
 )
+_BRISK = _STEADY.replace("i+20", "i+100").replace("i-19", "i-99")
+# Each line tells when it was written, in hundredths of a second since the machine started.
+_SLOW = "while true; do read up rest </proc/uptime; echo at $up .; usleep 500000; done"
 _WRITER = (
     "while [ ! -e /go ]; do usleep 20000; done; "
     "seq 1 {count} | sed 's/^/{words} /'; echo over {count}; exec idle"
 )
+_UPTIME = re.compile(rb"at (\d+\.\d\d) \.")
 
 
 def open_log(engine: PrivateEngine) -> Screen:
@@ -99,6 +103,25 @@ def measure_rate(engine: PrivateEngine, script: str, seconds: float) -> str:
     )
 
 
+def measure_slow(engine: PrivateEngine, seconds: float) -> str:
+    """How old lines are when they reach the screen, two of them a second."""
+    engine.remove_all()
+    engine.run_container("bench-log", ["sh", "-c", _SLOW])
+    screen = open_log(engine)
+    seen = set(_UPTIME.findall(screen.output))
+    ages = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        screen.watch(0.01)
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        fresh = set(_UPTIME.findall(screen.output)) - seen
+        ages += [now - float(each) for each in fresh]
+        seen |= fresh
+    screen.end()
+    median = statistics.median(ages)
+    return f"{len(ages)} lines, on screen within {max(ages) * 1000:.0f} ms, median {median * 1000:.0f}"
+
+
 def main() -> int:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -113,7 +136,9 @@ def main() -> int:
         for count in map(int, options.bursts.split(",")):
             print(f"burst of {count:,} lines: {measure_burst(engine, count)}", flush=True)
             print(f"opening a log of {count:,} lines: {measure_opening(engine)}", flush=True)
+        print(f"2 lines/s: {measure_slow(engine, 10.0)}", flush=True)
         print(f"2,000 lines/s: {measure_rate(engine, _STEADY, 8.0)}", flush=True)
+        print(f"10,000 lines/s: {measure_rate(engine, _BRISK, 20.0)}", flush=True)
         print(f"flood: {measure_rate(engine, f'yes {_WORDS!r}', 8.0)}", flush=True)
     return 0
 

@@ -172,6 +172,32 @@ async def test_a_progress_bar_is_one_line(clean_engine: PrivateEngine) -> None:
         await at.wait(lambda: texts(at) == ["10000 of 10000 it"], "one line")
 
 
+async def test_a_line_of_5_megabytes_is_shown_and_what_follows_too(clean_engine: PrivateEngine) -> None:
+    size = 5_000_000
+    command = (
+        f"printf begins; head -c {size} /dev/zero | tr '\\0' x; echo ends; echo after it; exec sleep 1000"
+    )
+    clean_engine.run_container("long", ["sh", "-c", command])
+    async with running_app(clean_engine.host) as at:
+        pane = await shows_log(at, "long")
+        await at.wait(lambda: "after it" in pane.view.visible_text, "the line behind it")
+        # keys have their effect with the line on screen
+        await at.press("4", "k")
+        await at.wait(lambda: not pane.view.following and "begins" in pane.view.visible_text, "a key")
+        assert texts(at) == ["begins" + size * "x" + "ends", "after it"]
+
+
+async def test_logs_of_the_local_driver_are_followed(clean_engine: PrivateEngine) -> None:
+    command = "i=0; while true; do i=$((i+1)); echo say $i; echo err $i >&2; usleep 100000; done"
+    clean_engine.run_container("kept", ["sh", "-c", command], args=("--log-driver", "local"))
+    async with running_app(clean_engine.host) as at:
+        pane = await shows_log(at, "kept")
+        await at.wait(lambda: "say 12" in pane.view.visible_text, "the twelfth line is drawn")
+        for word in ("say", "err"):
+            said = [text for text in texts(at) if text.startswith(word)]
+            assert said == [f"{word} {number}" for number in range(1, len(said) + 1)]
+
+
 async def test_older_lines_come_from_the_engine(clean_engine: PrivateEngine) -> None:
     clean_engine.run_container("long", ["sh", "-c", "seq 1 5000; exec sleep 1000"])
     await_lines(clean_engine, "long", "5000")
@@ -185,7 +211,7 @@ async def test_older_lines_come_from_the_engine(clean_engine: PrivateEngine) -> 
         await at.wait(lambda: texts(at)[0] == "1", "the first")
         assert texts(at) == [str(number) for number in range(1, 5001)]
         await at.press("g")
-        await at.wait(lambda: pane._begins_here, "the beginning is known")
+        await at.wait(lambda: pane.begins_here, "the beginning is known")
 
 
 def await_lines(clean_engine: PrivateEngine, name: str, last: str) -> None:

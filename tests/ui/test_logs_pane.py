@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.desk import Desk, desk
+from tui.ui.panes import log_words
 from tui.ui.panes.logs import LogsPane
 from tui.ui.screens.log_line import LogLineScreen
 from tui.ui.screens.main import MainScreen
@@ -193,7 +194,7 @@ async def test_a_log_that_cannot_be_read_says_why() -> None:
         pane = logs_of(at)
         await at.go_to("dcgm-exporter")
         await at.press("l")
-        await at.until(lambda: "does not support reading" in pane._notice())
+        await at.until(lambda: "does not support reading" in log_words.notice(pane))
 
 
 async def test_saving_asks_where_and_writes_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,10 @@ from tui.model.containers import Container
 from tui.model.errors import EnvtuiError
 from tui.model.log_ring import LogRing
 from tui.model.logs import bytes_of, plain_text
-from tui.model.units import format_age, format_bytes
+from tui.model.units import format_bytes
 from tui.monitor.log_saver import SaveProgress, SaveState
 from tui.monitor.log_watch import MOST_MERGED, OpenLog
 from tui.monitor.selection import Selection
-from tui.monitor.tail import TailState
 from tui.monitor.topics import CONTAINERS, SAVING, SELECTION, Snapshot
 from tui.ui.actions import Action
 from tui.ui.bridge import Bridge
@@ -25,11 +24,11 @@ from tui.ui.filters import Filter
 from tui.ui.log_lines import LogLines
 from tui.ui.log_scan import LogScan
 from tui.ui.pacer import Pacer
-from tui.ui.panes import log_actions
+from tui.ui.panes import log_actions, log_words
 from tui.ui.panes.base import Pane
 from tui.ui.text import printable
 from tui.ui.widgets.filter_bar import FilterBar
-from tui.ui.widgets.line_bar import LineBar, Part
+from tui.ui.widgets.line_bar import LineBar
 from tui.ui.widgets.log_view import LogView
 
 # While the cursor runs over the containers no log is opened for each of them.
@@ -41,15 +40,6 @@ _OLDER_LINES = 2000
 _CLIPBOARD_BYTES = 74_994
 #: Windows of time, in seconds; None is everything.
 WINDOWS: tuple[int | None, ...] = (60, 300, 900, 1800, 3600, None)
-
-_STATES: dict[TailState, tuple[str, str]] = {
-    TailState.OPENING: ("opening …", "muted"),
-    TailState.LIVE: ("● live", "good"),
-    TailState.ENDED: ("○ ended", "muted"),
-    TailState.LOST: ("▲ lost", "bad"),
-    TailState.GONE: ("✗ container removed", "bad"),
-    TailState.UNREADABLE: ("✗ can't be read", "bad"),
-}
 
 
 class LogsPane(Pane):
@@ -70,14 +60,14 @@ class LogsPane(Pane):
         self.search: LogScan | None = None
         self.window: int | None = None
         self.is_merged = False
-        self._selection = Selection()
+        self.selection = Selection()
         self._names: dict[str, str] = {}
         self._is_shown = False
         self._choice: Timer | None = None
         self._bar_for = ""
-        self._range: tuple[int, frozenset[int]] | None = None
-        self._is_fetching = False
-        self._begins_here = False
+        self.range: tuple[int, frozenset[int]] | None = None
+        self.is_fetching = False
+        self.begins_here = False
         self._jumps = False
         self._has_news = False
         self._scanning: Timer | None = None
@@ -122,7 +112,7 @@ class LogsPane(Pane):
         return self._names.get(container_id, container_id[:12])
 
     def _on_selection(self, snapshot: Snapshot[Selection]) -> None:
-        self._selection = snapshot.value or Selection()
+        self.selection = snapshot.value or Selection()
         if not self.is_merged:
             self._choose_soon()
 
@@ -146,7 +136,7 @@ class LogsPane(Pane):
     @property
     def marked_ids(self) -> tuple[str, ...]:
         """Marked containers, whose logs can be merged."""
-        return self._selection.marked_ids
+        return self.selection.marked_ids
 
     def on_screen_change(self, is_shown: bool) -> None:
         """A log that nobody sees is not opened; one that is open goes on."""
@@ -163,7 +153,7 @@ class LogsPane(Pane):
 
     def _choose(self) -> None:
         self._choice = None
-        chosen = self._selection.container_id
+        chosen = self.selection.container_id
         ids = self.open_log.container_ids if self.is_merged else (chosen,) if chosen else ()
         if ids != self.open_log.container_ids:
             self.open(ids if self._is_shown else ())
@@ -176,8 +166,8 @@ class LogsPane(Pane):
         shows_times = self.lines.shows_times
         self.lines = LogLines(self.open_log.ring, [self.name_of(each) for each in container_ids])
         self.lines.shows_times = shows_times
-        self.search = self._range = self.window = None
-        self._begins_here = self._is_fetching = False
+        self.search = self.range = self.window = None
+        self.begins_here = self.is_fetching = False
         self.view.show(self.lines)
         self._draw()
 
@@ -248,89 +238,11 @@ class LogsPane(Pane):
         """Title and notice."""
         if not self.is_mounted:
             return
-        self.query_one(".pane-title", LineBar).show(self._title_left(), self._title_right())
-        notice = self._notice()
+        self.query_one(".pane-title", LineBar).show(log_words.title_left(self), log_words.title_right(self))
+        notice = log_words.notice(self)
         self.set_class(bool(notice), "-empty")
         if notice:
             self.query_one(".pane-notice", Static).update(notice)
-
-    def _title_left(self) -> list[Part]:
-        left: list[Part] = [(f" {self.NUMBER} {self.TITLE} ", "strong")]
-        ids = self.open_log.container_ids
-        if not ids:
-            return left
-        if len(ids) > 1:
-            left.append((f" {len(ids)} containers merged ", ""))
-        else:
-            left.append((f" {printable(self.name_of(ids[0]))} ", ""))
-        assert self.log_watch is not None
-        status = self.log_watch.status()
-        behind = self.log_watch.seconds_behind() if status.state is TailState.LIVE else 0.0
-        if behind:
-            words = f"{behind:.0f} s" if behind < 100 else format_age(behind)
-            left.append((f" ▲ {words} behind ", "warn"))
-        else:
-            words, tone = _STATES[status.state]
-            left.append((f" {words} ", tone))
-        if status.error is not None and not self.view.is_empty:
-            left.append((f" {printable(status.error.detail or status.error.title)} ", "muted"))
-        if self.open_log.ring.left_lines > 0:
-            left.append((f" {self.open_log.ring.left_lines:,} older lines left the window ", "muted"))
-        elif self._begins_here:
-            left.append((" from its beginning ", "muted"))
-        return left
-
-    def _title_right(self) -> list[Part]:
-        right: list[Part] = []
-        progress = self.bridge.monitor.store.value(SAVING)
-        if progress is not None and not progress.is_over:
-            right.append((f" saving {format_bytes(progress.written_bytes)} ", "badge"))
-        if self._is_fetching:
-            right.append((" loading older lines … ", "muted"))
-        if self._range is not None:
-            right.append((" range: move, then v ", "badge"))
-        if self.view.marked:
-            right.append((f" {len(self.view.marked)} marked ", "badge"))
-        if self.window is not None:
-            right.append((f" last {format_age(self.window)} ", "warn"))
-        elif self.lines.floor is not None:
-            right.append((" cleared: esc brings it back ", "warn"))
-        for sign, scan in (("&", self.lines.filter), ("/", self.search)):
-            if scan is not None:
-                right.append((self._scan_words(sign, scan), "bad" if scan.is_too_slow else "warn"))
-        if not self.view.following:
-            below = self.lines.share(self.view.cursor)
-            right.append((f" ‖ {max(0, below[1] - below[0] - 1):,} lines below: f follows ", "badge"))
-        return right
-
-    def _scan_words(self, sign: str, scan: LogScan) -> str:
-        text = printable(scan.filter.text)
-        if scan.is_too_slow:
-            return f" {sign}{text} takes too long "
-        end = "" if scan.is_done else " …"
-        if sign == "/":
-            place = scan.place(self.view.cursor + 1)
-            return f" /{text} {place:,} of {scan.count:,}{end} "
-        return f" &{text} {scan.count:,} of {self.open_log.ring.count:,} lines{end} "
-
-    def _notice(self) -> str:
-        if self.log_watch is None:
-            return "This host offers no logs."
-        if not self.open_log.container_ids:
-            return "No container is chosen." if self._selection.container_id is None else ""
-        if not self.view.is_empty:
-            return ""
-        status = self.log_watch.status()
-        if status.error is not None:
-            error = status.error
-            return "\n\n".join(printable(part) for part in (error.title, error.detail, error.hint) if part)
-        if self.lines.filter is not None and self.open_log.ring.count:
-            return "No line matches the filter.\n\nesc clears it"
-        if self.window is not None and self.open_log.ring.count:
-            return f"Nothing was written in the last {format_age(self.window)}.\n\n] shows more"
-        if self.lines.floor is not None:
-            return "The view was cleared; new lines appear here.\n\nesc brings the others back"
-        return "" if status.state is TailState.OPENING else "Nothing has been written yet."
 
     def title_words(self) -> str:
         """Whose log it is; foreign text."""
@@ -412,7 +324,7 @@ class LogsPane(Pane):
     def mark_line(self) -> None:
         """Mark or unmark the line under the cursor."""
         if not self.view.is_empty:
-            self._range = None
+            self.range = None
             self.view.mark(self._still_here(self.view.marked) ^ {self.view.cursor})
             self.update_frame()
 
@@ -421,8 +333,8 @@ class LogsPane(Pane):
         if self.view.is_empty:
             return
         self._extend_range()
-        self._range = (
-            None if self._range is not None else (self.view.cursor, self._still_here(self.view.marked))
+        self.range = (
+            None if self.range is not None else (self.view.cursor, self._still_here(self.view.marked))
         )
         self.view.follow(False)
         self._extend_range()
@@ -433,9 +345,9 @@ class LogsPane(Pane):
         return frozenset(number for number in numbers if number >= first)
 
     def _extend_range(self) -> None:
-        if self._range is None:
+        if self.range is None:
             return
-        start, marked = self._range
+        start, marked = self.range
         low, high = sorted((start, self.view.cursor))
         chosen = {low}
         number = low
@@ -449,8 +361,8 @@ class LogsPane(Pane):
         bar = self.query_one(FilterBar)
         if bar.is_open:
             self._end_bar(kept=False)
-        elif self._range is not None:
-            self._range = None
+        elif self.range is not None:
+            self.range = None
         elif self.view.marked:
             self.view.mark(frozenset())
         elif self.search is not None:
@@ -568,13 +480,13 @@ class LogsPane(Pane):
     def on_log_view_top_reached(self, event: LogView.TopReached) -> None:
         """Lines from before the window come from the engine."""
         event.stop()
-        if self.lines.floor is None and not self._begins_here and not self.is_merged:
+        if self.lines.floor is None and not self.begins_here and not self.is_merged:
             log_watch, open_log = self.log_watch, self.open_log
             if log_watch is not None:
                 self._fetch(open_log, lambda: log_watch.fetch_older(open_log, _OLDER_LINES), self._older_came)
 
     def _older_came(self, count: int) -> None:
-        self._begins_here = count == 0
+        self.begins_here = count == 0
 
     def _fetch_since(self, since: float) -> None:
         log_watch, open_log = self.log_watch, self.open_log
@@ -588,19 +500,19 @@ class LogsPane(Pane):
         self._fetch(open_log, lambda: log_watch.fetch_since(open_log, int(since * 1e9)), came)
 
     def _fetch(self, open_log: OpenLog, fetch: Any, came: Any) -> None:
-        if self._is_fetching:
+        if self.is_fetching:
             return
-        self._is_fetching = True
+        self.is_fetching = True
 
         def is_over(count: int) -> None:
             if open_log is self.open_log:
-                self._is_fetching = False
+                self.is_fetching = False
                 came(count)
                 self._draw()
 
         def failed(error: EnvtuiError) -> None:
             is_over(0)
-            self._begins_here = False
+            self.begins_here = False
             self.app.notify(printable(error.one_line()), severity="error", markup=False)
 
         self.bridge.ask(fetch, is_over, failed)

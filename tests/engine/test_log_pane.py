@@ -11,6 +11,7 @@ import pytest
 
 from tests.engine.app import Desk, running_app
 from tests.rig.engine import PrivateEngine
+from tests.rig.proxy import EngineProxy
 from tui.monitor.tail import TailState
 from tui.ui.panes.logs import LogsPane
 
@@ -112,6 +113,20 @@ async def test_it_goes_on_after_the_engine_was_away(clean_engine: PrivateEngine)
         clean_engine.docker("start", "stays")
         await at.wait(lambda: texts(at).count("50") == 2, "the lines of the second run")
         assert [text for text in texts(at) if text.isdigit()] == [*map(str, range(1, 51))] * 2
+
+
+async def test_a_silent_log_is_live_again_after_the_engine_was_away(
+    clean_engine: PrivateEngine, proxy: EngineProxy
+) -> None:
+    clean_engine.run_container("silent")
+    async with running_app(proxy.host) as at:
+        await shows_log(at, "silent")
+        await at.wait(lambda: "● live" in at.text(), "it is followed")
+        proxy.cut_requests = True
+        proxy.cut()
+        await at.wait(lambda: "▲ lost" in at.text(), "the loss is noticed")
+        proxy.cut_requests = False
+        await at.wait(lambda: "● live" in at.text(), "it is followed again")
 
 
 async def test_a_removed_container_says_so(clean_engine: PrivateEngine) -> None:

@@ -7,6 +7,8 @@ import re
 import threading
 from collections import Counter
 
+import pytest
+
 from tests.engine.app import Desk, running_app
 from tests.engine.program import on_terminal
 from tests.rig.engine import PrivateEngine
@@ -15,6 +17,14 @@ from tests.rig.waiting import until_async
 from tui.monitor.topics import CONTAINERS
 
 TIMES = 10
+# Threads of apps that other tests closed may end while one of these runs.
+earlier_threads: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def _only_threads_of_this_test() -> None:
+    earlier_threads.clear()
+    earlier_threads.update(each for each in threading.enumerate() if each.name != "MainThread")
 
 
 async def test_ten_lost_engines_leave_no_thread_and_no_file(
@@ -113,7 +123,8 @@ def has_error(desk: Desk) -> bool:
 
 def inventory() -> tuple[Counter[str], int]:
     """Threads by name, those of the rig apart, and the number of open files."""
-    names = (re.sub(r"[-_]\d+$", "", thread.name) for thread in threading.enumerate())
+    alive = (thread for thread in threading.enumerate() if thread not in earlier_threads)
+    names = (re.sub(r"[-_]\d+$", "", thread.name) for thread in alive)
     threads = Counter(name for name in names if not name.startswith("engine proxy"))
     return threads, len(os.listdir("/proc/self/fd"))
 

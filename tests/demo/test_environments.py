@@ -1,4 +1,4 @@
-"""Environments of the make-believe workstation: of every sort, in agreement with themselves, broken on demand."""
+"""Environments of the make-believe workstation: of every sort, consistent, and broken on demand."""
 
 from __future__ import annotations
 

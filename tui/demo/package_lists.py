@@ -402,7 +402,7 @@ _GROUPS = {
 
 
 def packages_of(*groups: str) -> tuple[Package, ...]:
-    """The packages of some groups: conda's before pip's, each by name; pip leaves alone what conda put there."""
+    """The packages of some groups, conda's before pip's; pip leaves alone what conda put there."""
     found = {each for group in groups for each in _group(group)}
     by_conda = {each.name for each in found if each.owner == _CONDA}
     kept = (each for each in found if each.owner == _CONDA or each.name not in by_conda)

@@ -12,10 +12,10 @@ from tui.backends.parallel import in_parallel
 from tui.commands.options import load_settings, open_workstation
 from tui.commands.table import print_table
 from tui.data import cuda_table
-from tui.model.compatibility import DriverFacts, Verdict, judge
+from tui.model.compatibility import Verdict, judge
 from tui.model.containers import Container, with_details
-from tui.model.environments import Environment, EnvironmentKey, EnvironmentList, EnvironmentSize, ListedBy
-from tui.model.errors import EngineError, EnvtuiError, NoSuchContainer
+from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy
+from tui.model.errors import EnvtuiError, NoSuchContainer
 from tui.model.printable import printable
 from tui.model.units import format_bytes, iso_time
 
@@ -51,8 +51,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         "envs",
         parents=[common],
         help="list Python environments inside containers",
-        description="List the Python environments inside running containers, or inside the one that is named, "
-        "which may be stopped: what each holds, where it lives, and whether this host's GPU driver can run it.",
+        description="List the Python environments inside running containers, or inside one that is named "
+        "and may be stopped: what each holds, where it lives, and whether it can use this host's GPUs.",
     )
     parser.add_argument(
         "container", metavar="CONTAINER", nargs="?", help="name, id, or the beginning of one id"
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _chosen(listed: Sequence[Container], wanted: str | None) -> list[Container]:
-    """The named one, running or not, as the engine would find it; else all that run. Raises NoSuchContainer."""
+    """The named one, running or not; without a name all that run. Raises NoSuchContainer."""
     if wanted is None:
         alive = (each for each in listed if each.is_alive)
         return sorted(alive, key=lambda each: each.name.casefold())
@@ -118,7 +118,7 @@ def _ask(workstation: Workstation, backend: Environments, container: Container, 
         answer.host_pids = _host_pids(workstation, answer.container, listing)
         if with_sizes and listing.listed_by is ListedBy.EXEC and listing.environments:
             answer.sizes = backend.sizes(answer.container, listing.environments, lambda: False)
-    except EngineError as error:
+    except EnvtuiError as error:
         answer.errors.append(error)
     return answer
 

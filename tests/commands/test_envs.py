@@ -1,4 +1,4 @@
-"""`envtui envs`: every fact for scripts, a table for people, and one container's trouble is not the others'."""
+"""`envtui envs`: every fact for scripts, a table for people, and trouble stays with the one that has it."""
 
 from __future__ import annotations
 
@@ -361,7 +361,8 @@ class TestOnTheDemo:
     def test_every_running_container_with_verdicts(self, run: Run) -> None:
         told = objects(run, None)
         assert {each["verdict"]["status"] for each in told} == {
-            "ok", "cannot run", "no GPU build", "mixed CUDA libraries", "GPU too new for this build", "unknown",
+            "ok", "cannot run", "no GPU build", "mixed CUDA libraries", "GPU too new for this build",
+            "unknown",
         }  # fmt: skip
         assert "diffusion-train" not in {each["container"] for each in told}
         assert all(list(each) == FIELDS for each in told)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tui.backends.parallel import in_parallel
 from tui.commands.options import load_settings, open_workstation
 from tui.commands.table import print_table
-from tui.data import cuda_table
-from tui.model.compatibility import Verdict, judge
 from tui.model.containers import Container, with_details
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy
 from tui.model.errors import EnvtuiError, NoSuchContainer
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     import argparse
 
     from tui.backends.base import Environments
+    from tui.model.compatibility import Verdict
     from tui.workstation import Workstation
 
 # A command in a container costs the engine a process of its own; more at once make each slower.
@@ -77,8 +76,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _CONTAINERS_AT_ONCE,
         "environments",
     )
-    driver = workstation.driver.facts() if workstation.driver else None
-    found = [(answer, each, judge(each, driver, cuda_table())) for answer, each in _environments(answers)]
+    found = _judged(workstation, answers)
     if options.json:
         print(json.dumps([as_json(*each) for each in found], indent=2))
     else:
@@ -137,10 +135,20 @@ def _host_pids(
     return workstation.host_pids.host_pids(container, pids) if workstation.host_pids else None
 
 
-def _environments(answers: Sequence[_Answer]) -> Iterator[tuple[_Answer, Environment]]:
-    for answer in answers:
-        for each in answer.listing.environments if answer.listing else ():
-            yield answer, each
+def _judged(
+    workstation: Workstation, answers: Sequence[_Answer]
+) -> list[tuple[_Answer, Environment, Verdict]]:
+    """All environments, each with its container and its verdict."""
+    # other commands import this module, too, and need no table
+    from tui.data import cuda_table
+    from tui.model.compatibility import judge
+
+    driver = workstation.driver.facts() if workstation.driver else None
+    return [
+        (answer, each, judge(each, driver, cuda_table()))
+        for answer in answers
+        for each in (answer.listing.environments if answer.listing else ())
+    ]
 
 
 def as_json(answer: _Answer, environment: Environment, verdict: Verdict) -> dict[str, Any]:

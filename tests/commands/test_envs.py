@@ -335,10 +335,10 @@ class TestForPeople:
         assert (code, err) == (0, "")
         title, row = out.splitlines()
         assert title.split() == [
-            "CONTAINER", "ENVIRONMENT", "KIND", "PYTHON", "TORCH", "CUDA", "CONDA", "PIP", "SIZE", "OWN",
-            "ORIGIN", "VERDICT", "REMARKS",
+            "CONTAINER", "ENVIRONMENT", "VERDICT", "PYTHON", "TORCH", "CUDA", "KIND", "ORIGIN", "CONDA",
+            "PIP", "SIZE", "OWN", "REMARKS",
         ]  # fmt: skip
-        assert "2.6.0+cpu  cpu   24     0    30 B  10 B  image   no GPU build  frozen; half made" in row
+        assert "no GPU build  3.12.9  2.6.0+cpu  cpu   base  image   24     0    30 B  10 B  frozen; " in row
 
     def test_hostile_names_keep_to_their_line(self, run: Run) -> None:
         told = station("box", tell=lambda each: one(each, label=HOSTILE, problems=(HOSTILE,)))
@@ -348,7 +348,7 @@ class TestForPeople:
 
     def test_the_prefix_stands_for_a_name_that_is_missing(self, run: Run) -> None:
         _, out, _ = run(station("box", tell=lambda each: one(each, label="", prefix="/app/.venv")))
-        assert "box        /app/.venv   base  –       –" in out
+        assert "box        /app/.venv   unknown  –       –" in out
 
     def test_a_note_about_the_one_that_was_named(self, run: Run) -> None:
         empty = station("box", tell=lambda each: EnvironmentList(each.id, (), note="There is none"))

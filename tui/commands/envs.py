@@ -187,18 +187,19 @@ def _in_use_by(answer: _Answer, environment: Environment) -> list[int] | None:
 
 
 def _print_people(found: Sequence[tuple[_Answer, Environment, Verdict]], with_sizes: bool) -> None:
+    # a narrow terminal cuts a line at its end: what people look for first stands before that
     size_titles = ("SIZE", "OWN") if with_sizes else ()
     titles = [
-        "CONTAINER", "ENVIRONMENT", "KIND", "PYTHON", "TORCH", "CUDA", "CONDA", "PIP", *size_titles, "ORIGIN",
-        "VERDICT", "REMARKS",
+        "CONTAINER", "ENVIRONMENT", "VERDICT", "PYTHON", "TORCH", "CUDA", "KIND", "ORIGIN", "CONDA", "PIP",
+        *size_titles, "REMARKS",
     ]  # fmt: skip
     rows = []
     for answer, each, verdict in found:
-        cells = [answer.container.name, each.label, each.kind.value, each.python, each.torch, each.cuda_build]
+        cells = [answer.container.name, each.label, verdict.status.value, each.python, each.torch]
+        cells += [each.cuda_build, each.kind.value, each.origin.value if each.origin else None]
         cells += [None if count is None else str(count) for count in (each.conda_packages, each.pip_packages)]
         if with_sizes:
             cells += _size_cells(answer.sizes.get(each.prefix))
-        cells += [each.origin.value if each.origin else None, verdict.status.value]
         remarks = ("frozen", *each.problems) if each.frozen else each.problems
         rows.append([*("–" if cell is None else cell for cell in cells), "; ".join(remarks)])
     print_table(titles, rows)

@@ -170,7 +170,7 @@ FILE_MISTAKES = [
     ("gpu:\n  driver_version: new", ":2: gpu.driver_version: found “new” (a text)", "such as 550.54.15"),
     ("gpu:\n  driver_version: [550]", ":2: gpu.driver_version: found a list", "a driver's version"),
     ("gpu: {compute_capabilities: 9.0}", ":1: gpu.compute_capabilities: found “9.0”", "one for each GPU"),
-    ("gpu: {compute_capabilities: [90]}", ":1: gpu.compute_capabilities: found a list", "such as [8.0, 9.0]"),
+    ("gpu: {compute_capabilities: [90]}", ":1: gpu.compute_capabilities: found “90”", "such as [8.0, 9.0]"),
     ("<<: {theme: nord}", ":1: <<: there is no such option", "Expected one of"),
     ("theme: a\nhost: b\ntheme: c", ":3: theme: it is set twice", "config.yaml:1"),
     ("keys:\n  a: x\n  a: y", ":3: keys.a: it is set twice", "config.yaml:2"),

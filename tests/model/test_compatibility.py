@@ -235,6 +235,15 @@ class TestCases:
         assert judge(environment("2.9.1+cu126", "12.6"), narrowed(driver, [1]), table).status is TOO_NEW
         assert judge(environment("2.9.1+cu126", "12.6"), narrowed(driver, [0]), table).status is OK
 
+    def test_what_is_older_than_a_gpu_may_still_have_ptx(self, table: CudaTable) -> None:
+        verdict = judge(environment("1.13.1", "11.7"), DriverFacts("550.54.15", gpus=(H100,)), table)
+        assert verdict.status is TOO_NEW and "is older than NVIDIA H100 80GB HBM3" in verdict.reason
+        assert "at best it has PTX" in verdict.reason
+        listed = judge(
+            environment("2.9.1+cu126", "12.6"), DriverFacts("570.124.06", gpus=(BLACKWELL,)), table
+        )
+        assert listed.status is TOO_NEW and "PTX" not in listed.reason
+
     def test_minor_version_compatibility_is_told(self, table: CudaTable) -> None:
         verdict = judge(environment("2.9.1+cu128", "12.8"), DriverFacts("550.54.15"), table)
         assert "which brings CUDA 12.4: by minor-version compatibility" in verdict.reason

@@ -173,6 +173,8 @@ class _Code(StrEnum):
     THERE = "there"
     MISSING_NEW = "missing, the GPU is newer"
     MISSING_OLD = "missing, the GPU is older"
+    #: and whether there is PTX instead is in no source
+    BEFORE_GPU = "missing, the toolkit is older than the GPU"
     NEEDS_DRIVER = "only as PTX, for which the driver is too old"
     NOT_KNOWN = "not known"
 
@@ -203,10 +205,12 @@ def _judge_gpus(
         needed = f"Driver {format_driver(native.driver)} or newer" if native else ""
         reason = f"{build.words} has code for {names} only as PTX, which driver"
         return Verdict(Status.CANNOT_RUN, f"{reason} {driver.driver_version} can't compile", needed, sources)
+    remedy = _suggestion(build, driver, table)
+    if _Code.BEFORE_GPU in codes:
+        reason = f"{build.words} is older than {names}: at best it has PTX, which is compiled anew for it"
+        return Verdict(Status.GPU_TOO_NEW, reason, remedy, sources)
     status = Status.GPU_TOO_NEW if _Code.MISSING_NEW in codes else Status.GPU_TOO_OLD
-    return Verdict(
-        status, f"{build.words} has no code for {names}", _suggestion(build, driver, table), sources
-    )
+    return Verdict(status, f"{build.words} has no code for {names}", remedy, sources)
 
 
 def _capability(gpu: GpuFacts) -> Version | None:
@@ -242,7 +246,7 @@ def _code_by_toolkit(cuda: Version, capability: Version, table: CudaTable) -> tu
     """Of a build whose GPUs are in no source: what its toolkit can't make, it does not have."""
     first = table.first_toolkit(capability)
     if first is not None and cuda[:2] < first.cuda:
-        return _Code.MISSING_NEW, first.sources
+        return _Code.BEFORE_GPU, first.sources
     for each in table.dropped:
         if cuda[:2] >= each.cuda and capability < each.lowest:
             return _Code.MISSING_OLD, each.sources

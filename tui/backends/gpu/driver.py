@@ -11,8 +11,8 @@ from tui.model.compatibility import DriverFacts, GpuFacts
 from tui.settings import GpuSettings
 
 _PROC = Path("/proc")
-# In both forms that kernel modules write: "NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 …", and the open
-# ones "NVIDIA UNIX Open Kernel Module for x86_64  570.124.06  Release Build …".
+# In both forms that kernel modules write: "NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 …",
+# and the open ones "NVIDIA UNIX Open Kernel Module for x86_64  570.124.06  Release Build …".
 _VERSION = re.compile(
     r"^NVRM version:.*?Kernel Module(?: for \S+)?\s+(\d{2,4}(?:\.\d{1,4}){1,3})\b", re.MULTILINE
 )

@@ -1,0 +1,1 @@
+"""What the subcommands print, without an engine."""

@@ -1,0 +1,183 @@
+"""The environments of the make-believe workstation, its driver, and its processes' numbers on the host."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
+from tui.demo.environment_catalogue import DRIVER, ENVIRONMENTS, WITHOUT_SHELL, Made
+from tui.demo.life import DemoContainer
+from tui.demo.package_lists import packages_of
+from tui.demo.world import DemoWorld
+from tui.model.compatibility import DriverFacts
+from tui.model.containers import Container, ContainerState
+from tui.model.environments import (
+    Environment,
+    EnvironmentList,
+    EnvironmentSize,
+    Library,
+    ListedBy,
+    Package,
+)
+from tui.model.errors import Conflict
+
+# What people ask of an environment before they look at the rest.
+_WORTH_A_LOOK = ("numpy", "transformers", "vllm", "lightning", "tensorflow-cpu", "jupyterlab", "ray", "wandb")
+_CUDA_PREFIXES = ("nvidia-", "cuda-", "libcu")
+_CUDA_NAMES = ("cudnn", "nccl", "pytorch-cuda")
+_MIB = 1 << 20
+
+
+class DemoEnvironments:
+    """The environments of a DemoWorld's containers. Every method raises what the world's faults say."""
+
+    def __init__(self, world: DemoWorld) -> None:
+        """Args: world that they belong to."""
+        self._world = world
+
+    def environments(self, container: Container) -> EnvironmentList:
+        """All of a container. Raises NoSuchContainer."""
+        made = self._find(container)
+        hindrance = _hindrance(made)
+        found = tuple(_environment(made, each) for each in ENVIRONMENTS.get(made.blueprint.name, ()))
+        return EnvironmentList(
+            made.id,
+            found,
+            ListedBy.ARCHIVE if hindrance else ListedBy.EXEC,
+            self._world.clock.now(),
+            hindrance or ("" if found else "There is no environment in it"),
+        )
+
+    def packages(
+        self, container: Container, environments: Sequence[Environment]
+    ) -> Sequence[Sequence[Package]]:
+        """The packages of some environments. Raises NoSuchContainer."""
+        catalogue = _by_prefix(self._find(container))
+        return [
+            packages_of(*catalogue[each.prefix].groups) if each.prefix in catalogue else ()
+            for each in environments
+        ]
+
+    def sizes(
+        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+    ) -> Mapping[str, EnvironmentSize]:
+        """What environments take.
+
+        Raises:
+            NoSuchContainer: the container is gone.
+            Conflict: nothing can be run in it, so that nothing can be measured.
+        """
+        made = self._find(container)
+        if _hindrance(made):
+            raise Conflict(
+                "The sizes can't be measured",
+                f"nothing can be run in {made.name}",
+                "A container has to run and to have a shell for that",
+                409,
+            )
+        catalogue = _by_prefix(made)
+        measured: dict[str, EnvironmentSize] = {}
+        for each in environments:
+            if is_cancelled():
+                break
+            if each.prefix in catalogue:
+                size = catalogue[each.prefix]
+                own = None if size.own_mib is None else size.own_mib * _MIB
+                measured[each.prefix] = EnvironmentSize(size.size_mib * _MIB, own)
+        return measured
+
+    def _find(self, container: Container) -> DemoContainer:
+        self._world.faults.pass_question()
+        return self._world.find(container.id)
+
+
+class DemoDriver:
+    """The driver of a make-believe workstation."""
+
+    def __init__(self, facts: DriverFacts | None = DRIVER) -> None:
+        """Args: facts that it tells; None for a machine without a driver."""
+        self._facts = facts
+
+    def facts(self) -> DriverFacts | None:
+        """Its version and the GPUs."""
+        return self._facts
+
+
+class DemoHostPids:
+    """The numbers that a DemoWorld's processes have on their host."""
+
+    def __init__(self, world: DemoWorld) -> None:
+        """Args: world that they belong to."""
+        self._world = world
+
+    def host_pids(self, container: Container, pids: Sequence[int]) -> Mapping[int, int] | None:
+        """Host number by number in the container. Raises NoSuchContainer."""
+        made = self._world.find(container.id)
+        first = made.process_id
+        if first is None:
+            return {}
+        # 1 is the first of its processes, and the others follow it on both sides
+        known = range(1, len(made.blueprint.processes) + 1)
+        return {pid: first + pid - 1 for pid in pids if pid in known}
+
+
+def _hindrance(made: DemoContainer) -> str:
+    """Why nothing can be run in a container, so that its environments are read through the engine."""
+    if made.state is ContainerState.PAUSED:
+        return "It is paused: read through the engine"
+    if made.state is not ContainerState.RUNNING:
+        return "It does not run: read through the engine"
+    if made.blueprint.name in WITHOUT_SHELL:
+        return "This container has no shell: read through the engine"
+    return ""
+
+
+def _by_prefix(made: DemoContainer) -> Mapping[str, Made]:
+    return {each.prefix: each for each in ENVIRONMENTS.get(made.blueprint.name, ())}
+
+
+def _environment(container: DemoContainer, made: Made) -> Environment:
+    """An environment as it is found now; through the engine nothing is known of processes and rights."""
+    packages = packages_of(*made.groups)
+    can_ask = not _hindrance(container)
+    begin = container.created_at + container.blueprint.created_ago
+    modified_at = begin - made.modified_ago
+    return Environment(
+        container.id,
+        made.prefix,
+        made.name,
+        made.kind,
+        root_prefix=made.root_prefix,
+        manager=made.manager,
+        python=made.python,
+        conda_packages=sum(each.owner == "conda" for each in packages),
+        pip_packages=sum(each.owner == "pip" for each in packages),
+        torch=made.torch,
+        cuda_build=made.cuda_build,
+        libraries=tuple(
+            Library(each.name, each.version, each.owner)
+            for each in sorted(packages, key=lambda each: each.name)
+            if each.name.startswith(_CUDA_PREFIXES) or each.name in _CUDA_NAMES
+        ),
+        highlights=tuple((each.name, each.version) for each in packages if each.name in _WORTH_A_LOOK),
+        writable=made.writable if can_ask else None,
+        frozen=made.frozen,
+        origin=made.origin,
+        pids=_pids(container, made) if can_ask else (),
+        modified_at=modified_at,
+        created_at=modified_at - 60 if made.made_by else None,
+        made_by=made.made_by,
+        user=made.user,
+        fingerprint=hashlib.sha256(f"{modified_at} {packages}".encode()).hexdigest()[:16],
+        problems=made.problems,
+    )
+
+
+def _pids(container: DemoContainer, made: Made) -> tuple[int, ...]:
+    """The processes that run out of it, as the container counts them."""
+    begins = made.executable or f"{made.prefix}/bin/"
+    return tuple(
+        pid
+        for pid, (_, command) in enumerate(container.blueprint.processes, start=1)
+        if command.startswith(begins)
+    )

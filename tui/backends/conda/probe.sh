@@ -23,7 +23,9 @@
 LC_ALL=C
 NL='
 '
-T=$(printf '\t')
+T=$(printf '\t\r')
+CR=${T#?}
+T=${T%?}
 IFS=
 unset CDPATH
 seen=// roots=// dirs=// homes=// managers=// times= n=0
@@ -134,7 +136,6 @@ if [ -r /proc/self/status ]; then
   while IFS= read -r l; do case $l in Uid:*) u=${l#Uid:"$T"}; u=${u#*"$T"}; u=${u%%"$T"*}; break;; esac; done </proc/self/status
 fi
 put V 1 "$u" "${HOME:-}" $$
-CR=$(printf '\r')
 here=$PWD
 
 # What the container's own variables say: an exec has them without any start-up file of a shell.
@@ -188,10 +189,13 @@ if command -v ls >/dev/null 2>&1; then
   finish() { asks=; ran "$pid" "$exe"; known=$known$pid/; [ -n "$asks" ] && argued "$pid"; }
   while IFS= read -r l; do
     case $l in
-      l*' /proc/'[0-9]*'/exe -> '*)
+      [l-]*' /proc/'[0-9]*'/exe -> '*)
         [ -n "$pid" ] && finish
         exe=${l#*'/exe -> '}; pid=${l%%'/exe -> '*}; pid=${pid##*/proc/};;
-      *) exe=$exe$NL$l;;
+      # without a target: another user's
+      [l-]*' /proc/'[0-9]*'/exe') [ -n "$pid" ] && finish; pid= exe=;;
+      # a line break in the name
+      ?*) exe=$exe$NL$l;;
     esac
   done <<X
 $(ls -l /proc/[0-9]*/exe 2>/dev/null)
@@ -213,12 +217,18 @@ line() { # line FILE: l1 and l2, its first two
 dists() { # dists DIR: those that are there, by who put them there, on top of dc and dp
   cd -P -- "$1" 2>/dev/null || { bad=$bad$1/; return 0; }
   for f in *.dist-info; do
-    w=
-    [ -f "$f/INSTALLER" ] && IFS= read -r w <"$f/INSTALLER"
-    # "*.dist-info" itself where there is none
-    case $w in conda*) dc=$dc$f/;; "") [ -d "$f" ] && dp=$dp$f/;; debian*) dd=$dd$f/;; *) dp=$dp$f/;; esac
+    by=
+    [ -f "$f/INSTALLER" ] && IFS= read -r by <"$f/INSTALLER"
+    case $by in
+      conda*) dc=$dc$f/;;
+      debian*) dd=$dd$f/;;
+      # "*.dist-info" itself where there is none; what apt's own folder holds without a word is apt's
+      "") [ -d "$f" ] && case $1 in /usr/lib/*) dd=$dd$f/;; *) dp=$dp$f/;; esac;;
+      *) dp=$dp$f/;;
+    esac
   done
-  for f in *.egg-info *.egg-link; do [ -e "$f" ] && eggs=$eggs$f/; done
+  case $1 in /usr/lib/*) ;; *) for f in *.egg-info *.egg-link; do [ -e "$f" ] && eggs=$eggs$f/; done;; esac
+  # what a broken pip leaves
   for f in "~"*; do [ -e "$f" ] && dp=$dp$f/; done
 }
 torch() { # torch DIR: tl, the lines that tell

@@ -112,7 +112,9 @@ class Environments(Protocol):
             EngineError: nothing could be found out; a listing that is cut short is told in its `problem`.
         """
 
-    def packages(self, container: Container, environments: Sequence[Environment]) -> Sequence[Sequence[Package]]:
+    def packages(
+        self, container: Container, environments: Sequence[Environment]
+    ) -> Sequence[Sequence[Package]]:
         """The packages of some environments of one container, in their order. Raises an EngineError."""
 
     def sizes(

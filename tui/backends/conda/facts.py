@@ -65,7 +65,9 @@ def _environment(container_id: str, answer: Answer, position: int, found: Found)
     root = _root(found, kind, config, answer)
     born, command = _BORN.match(found.first_line), _COMMAND.match(found.second_line)
     changed = times.get("history") or times.get("meta") or times.get("site") or times.get("cfg")
-    modified = [told.modified_at for what, told in times.items() if what in ("history", "meta", "site", "cfg")]
+    modified = [
+        told.modified_at for what, told in times.items() if what in ("history", "meta", "site", "cfg")
+    ]
     return Environment(
         container_id,
         found.prefix,
@@ -114,9 +116,7 @@ def _name(found: Found, kind: EnvironmentKind, folders: Sequence[str]) -> str:
     return last if folder in folders else ""
 
 
-def _root(
-    found: Found, kind: EnvironmentKind, config: Mapping[str, str], answer: Answer
-) -> str | None:
+def _root(found: Found, kind: EnvironmentKind, config: Mapping[str, str], answer: Answer) -> str | None:
     """The installation that an environment belongs to."""
     if kind in (EnvironmentKind.BASE, EnvironmentKind.SYSTEM):
         return found.prefix
@@ -187,7 +187,9 @@ def _torch(
     found: Found, records: Sequence[names.Named], pip: Sequence[names.Named]
 ) -> tuple[str | None, str | None]:
     """Version, and what it was built for: by its own version.py, else by what its packages are called."""
-    told = {key: first or second or none for key, first, second, none in _TORCH_LINE.findall(found.torch_lines)}
+    told = {
+        key: first or second or none for key, first, second, none in _TORCH_LINE.findall(found.torch_lines)
+    }
     version = told.get("__version__")
     build: str | None = None
     if "cuda" in told:
@@ -221,9 +223,7 @@ def _build_of_record(text: str) -> str | None:
 
 def _processes(found: Found, answer: Answer) -> tuple[int, ...]:
     """Those that run out of it; what an environment below it runs is not its own."""
-    others = [
-        each.prefix for each in answer.found if each.prefix.startswith(f"{found.prefix}/")
-    ]
+    others = [each.prefix for each in answer.found if each.prefix.startswith(f"{found.prefix}/")]
 
     def is_ours(program: str) -> bool:
         return program.startswith(f"{found.prefix}/bin/") and not any(

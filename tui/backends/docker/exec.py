@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -66,49 +66,71 @@ def run(
         EngineError: the engine can't be asked.
     """
     deadline = Deadline(seconds)
+    exec_path = create(http, container_id, argv, deadline, user)
+    printed = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
+    try:
+        has_ended = _read(http, exec_path, deadline, most_bytes, printed)
+    except EngineRefused as error:
+        code = code_in(error.detail)
+        if code is None:
+            raise
+        return ExecResult(b"", error.detail.encode(), code)
+    stdout, stderr = (bytes(printed[stream]) for stream in (Stream.STDOUT, Stream.STDERR))
+    code = exit_code(http, exec_path, deadline, has_ended)
+    return ExecResult(stdout, stderr, code if has_ended else None)
+
+
+def create(
+    http: EngineHttp, container_id: str, argv: Sequence[str], deadline: Deadline, user: str = ""
+) -> str:
+    """Prepare a command; the path of its exec at the engine. Arguments and errors as for `run`."""
     told: dict[str, Any] = {"AttachStdout": True, "AttachStderr": True, "Tty": False, "Cmd": list(argv)}
     if user:
         told["User"] = user
     path = f"/containers/{quote(container_id, safe='')}/exec"
     body, _ = http.post(path, told, deadline.remaining())
-    exec_path = f"/exec/{quote(str((parse_json(body) or {}).get('Id') or ''), safe='')}"
-    printed = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
-    try:
-        has_ended = _read(http, f"{exec_path}/start", deadline, most_bytes, printed)
-    except EngineRefused as error:
-        code = _code_in(error.detail)
-        if code is None:
-            raise
-        return ExecResult(b"", error.detail.encode(), code)
-    stdout, stderr = (bytes(printed[stream]) for stream in (Stream.STDOUT, Stream.STDERR))
-    code = _exit_code(http, exec_path, deadline, has_ended)
-    return ExecResult(stdout, stderr, code if has_ended else None)
+    return f"/exec/{quote(str((parse_json(body) or {}).get('Id') or ''), safe='')}"
+
+
+def outputs(
+    http: EngineHttp, exec_path: str, deadline: Deadline
+) -> Generator[tuple[Stream, bytes], None, None]:
+    """Start a prepared command; what it prints, as it comes.
+
+    Raises:
+        EngineTimeout: it goes on beyond the deadline.
+        EngineRefused: it can't be started; `code_in` its detail says why.
+        EngineError: the engine can't be asked.
+    """
+    splitter = FrameSplitter()
+    blocks = http.post_blocks(f"{exec_path}/start", {"Detach": False, "Tty": False}, deadline)
+    with contextlib.closing(blocks):
+        for block in blocks:
+            for stream, payload in splitter.feed(block):
+                if stream in (Stream.STDOUT, Stream.STDERR):
+                    yield Stream(stream), payload
+        splitter.end()
 
 
 def _read(
-    http: EngineHttp, path: str, deadline: Deadline, most_bytes: int, printed: dict[Stream, bytearray]
+    http: EngineHttp, exec_path: str, deadline: Deadline, most_bytes: int, printed: dict[Stream, bytearray]
 ) -> bool:
     """Take what the command prints; whether its output came to an end."""
-    splitter = FrameSplitter()
-    blocks = http.post_blocks(path, {"Detach": False, "Tty": False}, deadline)
     read_bytes = 0
     try:
-        with contextlib.closing(blocks):
-            for block in blocks:
-                for stream, payload in splitter.feed(block):
-                    if stream in printed:
-                        printed[Stream(stream)] += payload[: most_bytes - read_bytes]
-                        read_bytes = min(most_bytes, read_bytes + len(payload))
+        with contextlib.closing(outputs(http, exec_path, deadline)) as taken:
+            for stream, payload in taken:
+                printed[stream] += payload[: most_bytes - read_bytes]
+                read_bytes = min(most_bytes, read_bytes + len(payload))
                 if read_bytes >= most_bytes:
                     return False
-            splitter.end()
     except EngineTimeout:
         # the command takes longer; whether the engine is at fault shows when it is asked about it
         return False
     return True
 
 
-def _exit_code(http: EngineHttp, exec_path: str, deadline: Deadline, waits: bool) -> int | None:
+def exit_code(http: EngineHttp, exec_path: str, deadline: Deadline, waits: bool) -> int | None:
     """What the engine knows of the end; asked after the deadline, too: a frozen engine is found out."""
     pause = threading.Event()
     while True:
@@ -121,7 +143,8 @@ def _exit_code(http: EngineHttp, exec_path: str, deadline: Deadline, waits: bool
         pause.wait(_LOOK_AGAIN_SECONDS)
 
 
-def _code_in(detail: str) -> int | None:
+def code_in(detail: str) -> int | None:
+    """The code that a shell would give for what an engine refuses to start; None for another refusal."""
     words = detail.lower()
     if any(word in words for word in _CANNOT_RUN_WORDS):
         return CANNOT_RUN

@@ -61,6 +61,11 @@ class EngineHttp:
         body, _ = self.get(path, seconds)
         return refusals.parse_json(body)
 
+    def head(self, path: str, seconds: float = QUESTION_SECONDS) -> http.client.HTTPMessage:
+        """The headers of the answer to a HEAD request. Raises an EngineError."""
+        _, headers = self._answer("HEAD", path, None, Deadline(seconds))
+        return headers
+
     def post_blocks(self, path: str, body: Any, deadline: Deadline) -> Generator[bytes, None, None]:
         """POST a body as JSON; the answer in blocks, as they come, each before the deadline.
 
@@ -68,7 +73,14 @@ class EngineHttp:
             EngineTimeout: the deadline passed before the end of the answer.
             EngineError: whatever else went wrong, by its kind.
         """
-        connection = self._send("POST", path, deadline, body)
+        return self._blocks("POST", path, body, deadline)
+
+    def get_blocks(self, path: str, deadline: Deadline) -> Generator[bytes, None, None]:
+        """The same for a GET. Raises an EngineError."""
+        return self._blocks("GET", path, None, deadline)
+
+    def _blocks(self, method: str, path: str, body: Any, deadline: Deadline) -> Generator[bytes, None, None]:
+        connection = self._send(method, path, deadline, body)
         connection.response_class = timed_response(deadline)
         try:
             with self._explained(deadline), connection.getresponse() as response:

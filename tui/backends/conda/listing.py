@@ -1,0 +1,229 @@
+"""The environments of an engine's containers: one command in each, or the engine's archive calls where none runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from tui.backends.conda import answer, facts, probe
+from tui.backends.conda.archive_listing import ArchiveListing
+from tui.backends.conda.origins import mounts_of, origins
+from tui.backends.conda.packages import PackageReader
+from tui.backends.conda.sizes import SizeReader
+from tui.backends.deadline import Deadline
+from tui.backends.docker.changes import changes
+from tui.backends.docker.engine import DockerEngine
+from tui.backends.parallel import in_parallel
+from tui.model.containers import Container, ContainerState
+from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy, Origin, Package
+from tui.model.errors import EngineError, EngineRefused, EngineTimeout
+
+#: A probe takes 0.1 s; what takes longer hangs on a file system that does not answer, or on a busy machine.
+PROBE_SECONDS = 10.0
+#: The engine walks the whole writable layer for its changes.
+CHANGES_SECONDS = 10.0
+#: Each stopped container is read in many small questions.
+ARCHIVE_SECONDS = 20.0
+
+# 300 environments of 300 packages
+_MOST_BYTES = 16 << 20
+_END = b"\0Z 1\0"
+_MOST_KNOWN = 500
+_NO_SHELL = "This container has no shell: read through the engine, which tells less"
+_STATES = {
+    ContainerState.PAUSED: "This container is paused: read through the engine, which tells less",
+}
+_NOT_RUNNING = "This container does not run: read through the engine, which tells less"
+_NOTHING = "There is no environment in it"
+
+
+class _Layer(NamedTuple):
+    """What the engine itself tells of a container: where its mounts are, how it was made."""
+
+    inspected: Mapping[str, Any]
+
+
+class DockerEnvironments:
+    """The environments inside one engine's containers; used by several threads at once."""
+
+    def __init__(self, engine: DockerEngine, clock: Callable[[], float] = time.time) -> None:
+        """Args: engine that was or will be identified by somebody; clock in epoch seconds."""
+        self._engine = engine
+        self._clock = clock
+        self._lock = threading.Lock()
+        # of each container what was found last: where to look when no command can be run in it
+        self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+
+    def environments(self, container: Container) -> EnvironmentList:
+        """All environments of a container, running or not.
+
+        Nothing is written in it, and neither conda nor Python are started.
+
+        Raises:
+            NoSuchContainer: it is gone.
+            EngineError: nothing could be found out.
+        """
+        self._engine.api_version()
+        if container.state is ContainerState.RUNNING:
+            try:
+                return self._asked_inside(container)
+            except probe.NoShell:
+                return self._through_engine(container, _NO_SHELL)
+        note = _STATES.get(container.state, _NOT_RUNNING)
+        return self._through_engine(container, note)
+
+    def packages(
+        self, container: Container, environments: Sequence[Environment], names_only: bool = False
+    ) -> Sequence[Sequence[Package]]:
+        """The packages of some environments of one container, in their order.
+
+        Args:
+            container: whose environments they are.
+            environments: as listed.
+            names_only: names and versions are enough, which opens no file.
+
+        Raises:
+            EngineError: they can't be read.
+        """
+        self._engine.api_version()
+        return PackageReader(self._engine.http).packages(container, environments, names_only)
+
+    def sizes(
+        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+    ) -> Mapping[str, EnvironmentSize]:
+        """What environments of one container take, by prefix; one that can't be measured is left out.
+
+        Raises:
+            EngineError: nothing can be run in the container.
+        """
+        self._engine.api_version()
+        return SizeReader(self._engine.http).sizes(container, environments, is_cancelled)
+
+    def _asked_inside(self, container: Container) -> EnvironmentList:
+        # the engine answers both at the same time, and starting a command takes it longest
+        def asked(what: str) -> tuple[answer.Answer, probe.Run] | _Layer:
+            return self._probed(container.id) if what == "probe" else self._layer(container.id)
+
+        probed, layer = in_parallel(asked, ("probe", "layer"), 2, "environments")
+        assert isinstance(layer, _Layer) and not isinstance(probed, _Layer)
+        told, run = probed
+        problem = _problem(told, run)
+        if problem is not None and not told.found:
+            raise problem
+        listed = facts.environments(container.id, told)
+        if told.closed_homes and told.user not in ("0", "-"):
+            listed = self._with_others(container.id, listed)
+        listed = self._with_origins(container.id, listed, layer)
+        self._remember(container.id, listed)
+        note = "" if listed or problem else _NOTHING
+        return EnvironmentList(
+            container.id, tuple(listed), ListedBy.EXEC, self._clock(), note, problem
+        )
+
+    def _probed(self, container_id: str, user: str = "") -> tuple[answer.Answer, probe.Run]:
+        argv = (probe.SHELL, "-c", probe.script("probe.sh"), "probe", *self._last_known(container_id))
+        run = probe.run(
+            self._engine.http, container_id, argv, PROBE_SECONDS, _MOST_BYTES, user, _is_complete
+        )
+        told = answer.read(bytes(run.output))
+        if not run.has_ended and told.process_id is not None:
+            probe.end(self._engine.http, container_id, told.process_id, user)
+        return told, run
+
+    def _with_others(self, container_id: str, listed: list[Environment]) -> list[Environment]:
+        """Those that only root sees, in the homes of other users; who comes as the container's user can't change them."""
+        try:
+            told, _ = self._probed(container_id, probe.ROOT)
+        except (EngineError, probe.NoShell):
+            # not everybody's engine lets anybody be root; what the user sees is there
+            return listed
+        known = {each.prefix for each in listed}
+        others = [
+            replace(each, writable=False)
+            for each in facts.environments(container_id, told)
+            if each.prefix not in known
+        ]
+        return [*listed, *others]
+
+    def _layer(self, container_id: str) -> _Layer:
+        path = f"/containers/{quote(container_id, safe='')}/json"
+        return _Layer(self._engine.http.get_json(path) or {})
+
+    def _with_origins(
+        self, container_id: str, listed: Sequence[Environment], layer: _Layer
+    ) -> list[Environment]:
+        mounts = mounts_of(layer.inspected)
+        prefixes = [each.prefix for each in listed]
+        if not prefixes:
+            return list(listed)
+        try:
+            found: Mapping[str, Origin] = origins(
+                prefixes, mounts, changes(self._engine.http, container_id, CHANGES_SECONDS)
+            )
+        except (EngineTimeout, EngineRefused):
+            # a layer of millions of files, or an engine that can't compare: only the mounts are certain
+            found = {each: origin for each in prefixes if (origin := mounts.origin_of(each))}
+        return [replace(each, origin=found.get(each.prefix)) for each in listed]
+
+    def _through_engine(self, container: Container, note: str) -> EnvironmentList:
+        layer = self._layer(container.id)
+        listing = ArchiveListing(
+            self._engine.http, container.id, layer.inspected, Deadline(ARCHIVE_SECONDS)
+        )
+        told, problem = listing.read(self._last_known(container.id))
+        listed = [listing.reduced(each) for each in facts.environments(container.id, told)]
+        listed = self._with_origins(container.id, listed, layer)
+        self._remember(container.id, listed)
+        if not listed and problem is None:
+            note = f"{note.partition(':')[0]}, and no environment was found where they usually are"
+        return EnvironmentList(
+            container.id, tuple(listed), ListedBy.ARCHIVE, self._clock(), note, problem
+        )
+
+    def _last_known(self, container_id: str) -> tuple[str, ...]:
+        with self._lock:
+            return self._known.get(container_id, ())
+
+    def _remember(self, container_id: str, listed: Sequence[Environment]) -> None:
+        with self._lock:
+            self._known[container_id] = tuple(each.prefix for each in listed)
+            self._known.move_to_end(container_id)
+            while len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+
+
+def _is_complete(output: bytearray) -> bool:
+    """The last record is there: its tag, and the NUL behind its field."""
+    at = output.rfind(_END)
+    return at >= 0 and output.endswith(b"\0") and len(output) > at + len(_END)
+
+
+def _problem(told: answer.Answer, run: probe.Run) -> EngineError | None:
+    """Why an answer is not whole, None where it is."""
+    if told.is_complete and not told.is_garbage:
+        return None
+    if told.is_garbage:
+        return EngineRefused(
+            "The container's shell answers something else",
+            run.first_error or "it printed what no shell prints",
+            "Look at its /bin/sh",
+        )
+    if not run.has_ended:
+        many = len(run.output) > _MOST_BYTES
+        detail = "it printed more than could be read" if many else f"it took longer than {PROBE_SECONDS:.0f} s"
+        return EngineTimeout(
+            "Not all environments could be listed",
+            detail,
+            "A file system in the container may not answer; press R to try again",
+        )
+    code = "" if run.exit_code is None else f"ended with {run.exit_code}"
+    return EngineRefused(
+        "The listing in the container broke off",
+        " ".join(filter(None, (code, run.first_error))) or "without a word",
+        "Press R to try again",
+    )

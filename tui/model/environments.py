@@ -161,11 +161,12 @@ class Package:
 
     Attributes:
         name, version: as its record says.
-        owner: "conda" or "pip".
+        owner: "conda", "pip", or "apt" where a distribution put it there.
         build: of conda; for pip "editable" or the address it came from, where it is told.
         channel: of conda; "" for pip.
         size_bytes: as its record says (conda), None where there is none.
         is_requested: somebody asked for it, it is not there for another's sake; None where not told.
+        problem: what is broken in it, in words; "" for nothing.
     """
 
     name: str
@@ -175,6 +176,7 @@ class Package:
     channel: str = ""
     size_bytes: int | None = None
     is_requested: bool | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +186,10 @@ class EnvironmentSize:
     Attributes:
         size_bytes: of all its files, each inode once; as `du` would say.
         own_bytes: of the inodes whose links all lie in it: what removing it alone gives back. None where
-            links can't be counted.
+            links can't be counted. What came with the image gives nothing back.
+        problems: what the walk through its files has shown to be broken, in words.
     """
 
     size_bytes: int
     own_bytes: int | None
+    problems: tuple[str, ...] = ()

@@ -83,14 +83,18 @@ class Answer:
 def read(output: bytes) -> Answer:
     """What an output tells, as far as it goes."""
     answer = Answer()
-    for tag, fields in _records(output, answer):
+    for tag, fields in records(output):
+        if tag is None:
+            answer.is_garbage = True
+            break
         _take(tag, fields, answer)
         if answer.is_complete:
             break
     return answer
 
 
-def _records(output: bytes, answer: Answer) -> Iterator[tuple[str, list[str]]]:
+def records(output: bytes) -> Iterator[tuple[str | None, list[str]]]:
+    """Tag and fields of each whole record; a tag of None where something else begins."""
     parts = output.split(b"\0")
     # behind the last NUL stands nothing, or the beginning of what was cut off
     rest = parts.pop()
@@ -98,14 +102,15 @@ def _records(output: bytes, answer: Answer) -> Iterator[tuple[str, list[str]]]:
     while at < len(parts):
         told = _TAG.fullmatch(parts[at])
         if told is None:
-            answer.is_garbage = True
+            yield None, []
             return
         end = at + 1 + int(told[2])
         if end > len(parts):
             return
         yield told[1].decode(), [os.fsdecode(each) for each in parts[at + 1 : end]]
         at = end
-    answer.is_garbage = answer.is_garbage or bool(rest and answer.process_id is None)
+    if rest and not parts:
+        yield None, []
 
 
 def _take(tag: str, fields: list[str], answer: Answer) -> None:

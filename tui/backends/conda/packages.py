@@ -1,0 +1,217 @@
+"""The packages of environments: names from the names of files, the rest from conda's records and pip's."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tui.backends.conda import names, probe
+from tui.backends.conda.answer import records
+from tui.backends.deadline import Deadline
+from tui.backends.docker.archive import ContainerFiles, TooMuch
+from tui.backends.docker.http import EngineHttp
+from tui.model.containers import Container, ContainerState
+from tui.model.environments import Environment, Package
+from tui.model.errors import EngineRefused, EngineTimeout, NoSuchContainer
+
+_SECONDS = 30.0
+_MOST_BYTES = 64 << 20
+# 300 records of 100 kB; some of conda's list ten thousand files
+_MOST_RECORD_BYTES = 256 << 20
+_MOST_BYTES_OF_ONE = 16 << 20
+_METADATA = re.compile(r"^(Name|Version):\s*(\S+)", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is known of one environment's packages by the names of its files."""
+
+    conda: list[names.Named] = field(default_factory=list)
+    others: list[Package] = field(default_factory=list)
+
+
+class PackageReader:
+    """Reads packages through one engine."""
+
+    def __init__(self, http: EngineHttp) -> None:
+        """Args: the engine's connection."""
+        self._http = http
+
+    def packages(
+        self, container: Container, environments: Sequence[Environment], names_only: bool
+    ) -> list[tuple[Package, ...]]:
+        """The packages of each environment, by name.
+
+        Where no command can be run, those of pip are not known, and only conda's are told.
+
+        Raises:
+            EngineError: they can't be read.
+        """
+        told = [_Told() for _ in environments]
+        can_ask = container.state is ContainerState.RUNNING
+        if can_ask:
+            try:
+                told = self._asked(container.id, [each.prefix for each in environments], not names_only)
+            except probe.NoShell:
+                can_ask = False
+        found = []
+        for each, known in zip(environments, told, strict=True):
+            details = {} if names_only and can_ask else self._records(container.id, each.prefix)
+            found.append(_merged(known, details))
+        return found
+
+    def _asked(self, container_id: str, prefixes: Sequence[str], has_details: bool) -> list[_Told]:
+        argv = (probe.SHELL, "-c", probe.script("packages.sh"), "packages", "y" if has_details else "n")
+        try:
+            # as root, as some environments lie in homes that nobody else sees
+            return self._told(container_id, (*argv, *prefixes), len(prefixes), probe.ROOT)
+        except NoSuchContainer:
+            raise
+        except EngineRefused:
+            return self._told(container_id, (*argv, *prefixes), len(prefixes), "")
+
+    def _told(self, container_id: str, argv: Sequence[str], count: int, user: str) -> list[_Told]:
+        run = probe.run(self._http, container_id, argv, _SECONDS, _MOST_BYTES, user)
+        told = [_Told() for _ in range(count)]
+        at, process_id, is_complete = -1, None, False
+        for tag, fields in records(bytes(run.output)):
+            if tag == "V" and len(fields) == 2 and fields[1].isdecimal():
+                process_id = int(fields[1])
+            elif tag == "B":
+                at += 1
+            elif tag == "C" and 0 <= at < count:
+                told[at].conda = [names.of_record(each) for each in fields[0].split("/") if each]
+            elif tag == "P" and 0 <= at < count and len(fields) == 6:
+                told[at].others.extend(_of_pip(*fields))
+            elif tag == "Z":
+                is_complete = True
+            elif tag is None:
+                break
+        if not run.has_ended:
+            if process_id is not None:
+                probe.end(self._http, container_id, process_id, user)
+            raise EngineTimeout("The packages could not be read", f"it took longer than {_SECONDS:.0f} s")
+        if not is_complete:
+            raise EngineRefused("The packages could not be read", run.first_error or "the listing broke off")
+        return told
+
+    def _records(self, container_id: str, prefix: str) -> dict[tuple[str, str], Package]:
+        """conda's records, by name and version."""
+        files = ContainerFiles(self._http, container_id, Deadline(_SECONDS))
+        found = files.stat(f"{prefix}/conda-meta")
+        if found is None:
+            return {}
+        packages = {}
+        try:
+            for below, member, content in files.members(found.path, _MOST_RECORD_BYTES):
+                if content is None or "/" in below or not below.endswith(".json"):
+                    continue
+                named = names.of_record(below)
+                text = content.read(_MOST_BYTES_OF_ONE) if member.size <= _MOST_BYTES_OF_ONE else b""
+                packages[named.name, named.version] = _of_conda(named, text)
+        except TooMuch:
+            # those that came are told in full, the others by name
+            pass
+        return packages
+
+
+def _merged(known: _Told, details: dict[tuple[str, str], Package]) -> tuple[Package, ...]:
+    conda = dict(details)
+    for named in known.conda:
+        conda.setdefault(
+            (named.name, named.version), Package(named.name, named.version, "conda", named.build)
+        )
+    of_conda = {names.plain(each.name) for each in conda.values()}
+    others = [each for each in known.others if each.owner != "egg" or names.plain(each.name) not in of_conda]
+    told = [*conda.values(), *(_owned(each) for each in others)]
+    return tuple(sorted(told, key=lambda each: (names.plain(each.name), each.owner, each.version)))
+
+
+def _owned(package: Package) -> Package:
+    if package.owner != "egg":
+        return package
+    return Package(package.name, package.version, "pip", package.build)
+
+
+def _of_conda(named: names.Named, text: bytes) -> Package:
+    try:
+        told: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        return Package(
+            named.name, named.version, "conda", named.build, problem="its record can't be read"
+        )
+    size = told.get("size")
+    channel = str(told.get("channel") or told.get("schannel") or "")
+    asked = told.get("requested_spec") or told.get("requested_specs")
+    return Package(
+        str(told.get("name") or named.name),
+        str(told.get("version") or named.version),
+        "conda",
+        str(told.get("build") or told.get("build_string") or named.build),
+        _channel_name(channel),
+        size if isinstance(size, int) and not isinstance(size, bool) else None,
+        bool(asked) if asked is not None else None,
+    )
+
+
+def _channel_name(channel: str) -> str:
+    """The part of a channel's address that people know it by: without host and platform."""
+    plain = re.sub(r"/(?:linux-\w+|noarch)/?$", "", channel.rstrip("/"))
+    if "://" not in plain:
+        return plain
+    if plain.startswith("file://"):
+        return plain
+    path = plain.partition("://")[2].partition("/")[2]
+    return path or plain
+
+
+def _of_pip(
+    folder: str, installer: str, asked: str, metadata: str, url: str, record: str
+) -> Iterator[Package]:
+    if names.is_leftover(folder) or installer.startswith("conda"):
+        return
+    named = names.of_dist(folder)
+    told = dict(_METADATA.findall(metadata))
+    is_egg = not folder.endswith(".dist-info")
+    owner = "egg" if is_egg else "apt" if installer.startswith("debian") else "pip"
+    yield Package(
+        told.get("Name", named.name),
+        told.get("Version", named.version),
+        owner,
+        "editable" if folder.endswith(".egg-link") else _source(url),
+        "",
+        _recorded_bytes(record),
+        (asked == "y") if not is_egg and owner == "pip" else None,
+    )
+
+
+def _source(url: str) -> str:
+    """Where pip has it from (PEP 610)."""
+    try:
+        told: Any = json.loads(url) if url else {}
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(told, dict):
+        return ""
+    folder = told.get("dir_info")
+    if isinstance(folder, dict) and folder.get("editable"):
+        return "editable"
+    return str(told.get("url") or "")
+
+
+def _recorded_bytes(record: str) -> int | None:
+    """The sum of what RECORD says of its files (PEP 376); None where it says nothing."""
+    sizes = []
+    try:
+        for row in csv.reader(record.splitlines()):
+            if len(row) == 3 and row[2].isdecimal() and len(row[2]) < 16:
+                sizes.append(int(row[2]))
+    except csv.Error:
+        return None
+    return sum(sizes) if sizes else None

@@ -113,9 +113,12 @@ class Environments(Protocol):
         """
 
     def packages(
-        self, container: Container, environments: Sequence[Environment]
+        self, container: Container, environments: Sequence[Environment], names_only: bool = False
     ) -> Sequence[Sequence[Package]]:
-        """The packages of some environments of one container, in their order. Raises an EngineError."""
+        """The packages of some environments of one container, in their order.
+
+        `names_only` tells names and versions alone, and is quick. Raises an EngineError.
+        """
 
     def sizes(
         self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]

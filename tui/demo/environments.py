@@ -49,7 +49,7 @@ class DemoEnvironments:
         )
 
     def packages(
-        self, container: Container, environments: Sequence[Environment]
+        self, container: Container, environments: Sequence[Environment], names_only: bool = False
     ) -> Sequence[Sequence[Package]]:
         """The packages of some environments. Raises NoSuchContainer."""
         catalogue = _by_prefix(self._find(container))

@@ -47,7 +47,7 @@ def _order(environment: Environment) -> tuple[str, bool, bool, str, str]:
 
 def _is_bare(found: Found) -> bool:
     """A Python as an image has it, with nothing of its own."""
-    if found.has_records or found.config and not found.is_system:
+    if found.has_records or (found.config and not found.is_system):
         return False
     if not found.is_system and found.python == "-":
         # a folder that is in the way of an environment of its name
@@ -101,7 +101,7 @@ def _kind(found: Found, config: Mapping[str, str], roots: Sequence[str]) -> Envi
         return EnvironmentKind.PIXI
     if found.prefix in roots:
         return EnvironmentKind.BASE
-    if found.has_records or not found.config and found.python == "-":
+    if found.has_records or (not found.config and found.python == "-"):
         return EnvironmentKind.CONDA
     if "uv" in config:
         return EnvironmentKind.UV
@@ -281,7 +281,7 @@ def _some(words: Sequence[str]) -> str:
 
 
 def _epoch(text: str) -> float | None:
-    """conda writes its history in UTC (conda/history.py since 4.0)."""
+    """Conda writes its history in UTC (conda/history.py since 4.0)."""
     try:
         return float(timegm(strptime(text, "%Y-%m-%d %H:%M:%S")))
     except ValueError:

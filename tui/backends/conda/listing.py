@@ -121,15 +121,11 @@ class DockerEnvironments:
         listed = self._with_origins(container.id, listed, layer)
         self._remember(container.id, listed)
         note = "" if listed or problem else _NOTHING
-        return EnvironmentList(
-            container.id, tuple(listed), ListedBy.EXEC, self._clock(), note, problem
-        )
+        return EnvironmentList(container.id, tuple(listed), ListedBy.EXEC, self._clock(), note, problem)
 
     def _probed(self, container_id: str, user: str = "") -> tuple[answer.Answer, probe.Run]:
         argv = (probe.SHELL, "-c", probe.script("probe.sh"), "probe", *self._last_known(container_id))
-        run = probe.run(
-            self._engine.http, container_id, argv, PROBE_SECONDS, _MOST_BYTES, user, _is_complete
-        )
+        run = probe.run(self._engine.http, container_id, argv, PROBE_SECONDS, _MOST_BYTES, user, _is_complete)
         told = answer.read(bytes(run.output))
         if not run.has_ended and told.process_id is not None:
             probe.end(self._engine.http, container_id, told.process_id, user)
@@ -172,18 +168,14 @@ class DockerEnvironments:
 
     def _through_engine(self, container: Container, note: str) -> EnvironmentList:
         layer = self._layer(container.id)
-        listing = ArchiveListing(
-            self._engine.http, container.id, layer.inspected, Deadline(ARCHIVE_SECONDS)
-        )
+        listing = ArchiveListing(self._engine.http, container.id, layer.inspected, Deadline(ARCHIVE_SECONDS))
         told, problem = listing.read(self._last_known(container.id))
         listed = [listing.reduced(each) for each in facts.environments(container.id, told)]
         listed = self._with_origins(container.id, listed, layer)
         self._remember(container.id, listed)
         if not listed and problem is None:
             note = f"{note.partition(':')[0]}, and no environment was found where they usually are"
-        return EnvironmentList(
-            container.id, tuple(listed), ListedBy.ARCHIVE, self._clock(), note, problem
-        )
+        return EnvironmentList(container.id, tuple(listed), ListedBy.ARCHIVE, self._clock(), note, problem)
 
     def _last_known(self, container_id: str) -> tuple[str, ...]:
         with self._lock:
@@ -215,7 +207,9 @@ def _problem(told: answer.Answer, run: probe.Run) -> EngineError | None:
         )
     if not run.has_ended:
         many = len(run.output) > _MOST_BYTES
-        detail = "it printed more than could be read" if many else f"it took longer than {PROBE_SECONDS:.0f} s"
+        detail = (
+            "it printed more than could be read" if many else f"it took longer than {PROBE_SECONDS:.0f} s"
+        )
         return EngineTimeout(
             "Not all environments could be listed",
             detail,

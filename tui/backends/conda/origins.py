@@ -79,7 +79,11 @@ def _real(changes: Iterable[Change]) -> Iterator[str]:
     last: Change | None = None
     for change in changes:
         is_in_last = last is not None and change.path.startswith(f"{last.path}/")
-        if last is not None and not (is_in_last and last.kind is ChangeKind.MODIFIED) and not _is_cache(last.path):
+        if (
+            last is not None
+            and not (is_in_last and last.kind is ChangeKind.MODIFIED)
+            and not _is_cache(last.path)
+        ):
             yield last.path
         last = change
     if last is not None and not _is_cache(last.path):

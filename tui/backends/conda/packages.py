@@ -100,7 +100,7 @@ class PackageReader:
         return told
 
     def _records(self, container_id: str, prefix: str) -> dict[tuple[str, str], Package]:
-        """conda's records, by name and version."""
+        """Conda's records, by name and version."""
         files = ContainerFiles(self._http, container_id, Deadline(_SECONDS))
         found = files.stat(f"{prefix}/conda-meta")
         if found is None:
@@ -143,9 +143,7 @@ def _of_conda(named: names.Named, text: bytes) -> Package:
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
-        return Package(
-            named.name, named.version, "conda", named.build, problem="its record can't be read"
-        )
+        return Package(named.name, named.version, "conda", named.build, problem="its record can't be read")
     size = told.get("size")
     channel = str(told.get("channel") or told.get("schannel") or "")
     asked = told.get("requested_spec") or told.get("requested_specs")

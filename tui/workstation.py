@@ -62,10 +62,12 @@ def open_local(
         EngineUnreachable: the address is malformed.
         EngineNotFound: it names a docker context that does not exist.
     """
+    from tui.backends.conda.environments import ContainerEnvironments
     from tui.backends.docker.cgroups import CgroupReader
     from tui.backends.docker.containers import DockerContainers
     from tui.backends.docker.endpoint import find
     from tui.backends.docker.engine import DockerEngine
+    from tui.backends.docker.host_pids import LocalHostPids
     from tui.backends.docker.logs import DockerLogs
     from tui.backends.docker.services import DockerServices
     from tui.backends.docker.stats import DockerStatistics
@@ -85,6 +87,8 @@ def open_local(
         DockerStatistics(engine, cgroups),
         DockerLogs(engine),
         DockerServices(engine),
+        ContainerEnvironments(engine),
+        host_pids=LocalHostPids() if is_here else None,
         driver=NvidiaDriver(gpu or GpuSettings()) if is_here else None,
     )
 

@@ -1,7 +1,7 @@
 """Finds environments in a container in which no command can be run, through the engine's archive calls.
 
-The engine lists no folder without sending all that is in it, so environments are looked for where they are known
-to have been, where the container's own variables and conda's own files say, and at the usual places.
+The engine lists no folder without sending all that is in it, so environments are looked for where they are
+known to have been, where the container's variables and conda's files say, and at the usual places.
 """
 
 from __future__ import annotations

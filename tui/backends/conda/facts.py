@@ -74,7 +74,7 @@ def _environment(container_id: str, answer: Answer, position: int, found: Found)
         _name(found, kind, answer.folders),
         kind,
         root_prefix=root,
-        manager=_manager(kind, root, found, command[1] if command else "", answer.managers),
+        manager=_manager(kind, root, command[1] if command else "", answer.managers),
         python=_python(found, records, config),
         conda_packages=len(records) if kind not in (EnvironmentKind.VENV, EnvironmentKind.UV) else 0,
         pip_packages=len({each.plain for each in pip}) if found.packages_folder or found.records else None,
@@ -136,9 +136,7 @@ def _root(found: Found, kind: EnvironmentKind, config: Mapping[str, str], answer
     return answer.roots[0] if len(answer.roots) == 1 else None
 
 
-def _manager(
-    kind: EnvironmentKind, root: str | None, found: Found, command: str, managers: Sequence[str]
-) -> str | None:
+def _manager(kind: EnvironmentKind, root: str | None, command: str, managers: Sequence[str]) -> str | None:
     """The program to change it with: the root's own, before one that stands alone."""
     wanted: tuple[str, ...] = _MANAGERS
     if kind in (EnvironmentKind.PIXI, EnvironmentKind.UV):

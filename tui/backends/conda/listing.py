@@ -1,4 +1,4 @@
-"""The environments of an engine's containers: one command in each, or the engine's archive calls where none runs."""
+"""The environments of an engine's containers: by one command in each, or by the engine's archive calls."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class DockerEnvironments:
         return told, run
 
     def _with_others(self, container_id: str, listed: list[Environment]) -> list[Environment]:
-        """Those that only root sees, in the homes of other users; who comes as the container's user can't change them."""
+        """With those that only root sees, in the homes of other users; the container's user can't change them."""
         try:
             told, _ = self._probed(container_id, probe.ROOT)
         except (EngineError, probe.NoShell):

@@ -25,8 +25,9 @@ _LOOK_SECONDS = 0.2
 _MOST_RECORD_BYTES = 256 << 20
 _MOST_BYTES_OF_ONE = 16 << 20
 _MOST_NAMED = 3
-# A line of text never holds a NUL, and a name ends with one where find can write it.
-_START = re.compile(rb"(\d+):(\d+) (\d+) (\d+) (\S)[^ ]* ")
+# Device, inode, links, blocks, and the kind as a letter or as the mode.
+_START = re.compile(rb"(\d+):(\d+) (\d+) (\d+) ([a-zA-Z]|[0-9a-f]{4}) ")
+_FOLDER_MODE = re.compile(rb"4[0-9a-f]{3}")
 # Quiet beside what the machine is for; the number is for whoever wants it to end.
 _LAUNCH = 'echo "$$"; if command -v nice >/dev/null 2>&1; then exec nice -n 19 "$@"; else exec "$@"; fi'
 
@@ -85,10 +86,11 @@ class SizeReader:
         is_cancelled: Callable[[], bool],
     ) -> EnvironmentSize | None:
         """By GNU find, or by find and stat together where it is busybox's."""
-        for argv in (_gnu(environment.prefix, apart), _busybox(environment.prefix, apart)):
+        prefix = environment.prefix
+        for argv, end in ((_gnu(prefix, apart), b"\0"), (_busybox(prefix, apart), b"\n")):
             for user in (probe.ROOT, ""):
                 try:
-                    walk = _Walk(environment.prefix)
+                    walk = _Walk(prefix, end)
                     with contextlib.closing(self._walk(container_id, argv, user, is_cancelled)) as blocks:
                         for block in blocks:
                             walk.feed(block)
@@ -172,7 +174,8 @@ class SizeReader:
 class _Walk:
     """Sums up what find prints of each file."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, end: bytes) -> None:
+        self._end = end
         self._prefix = prefix.encode("utf-8", "surrogateescape") + b"/"
         self._rest = b""
         self._links: dict[tuple[bytes, bytes], list[int]] = {}
@@ -182,20 +185,20 @@ class _Walk:
 
     def feed(self, block: bytes) -> None:
         """Take what came."""
-        lines = (self._rest + block).split(b"\0")
+        lines = (self._rest + block).split(self._end)
         self._rest = lines.pop()
         for line in lines:
-            # behind a name busybox's stat leaves a line break
-            found = _START.match(line.lstrip(b"\n"))
+            # the rest of a name with a line break is nothing of its own
+            found = _START.match(line)
             if found is None:
                 continue
             self.entries += 1
             device, inode, links, blocks, kind = found.groups()
             size = int(blocks) * _BLOCK_BYTES
-            if kind == b"d":
+            if kind == b"d" or _FOLDER_MODE.fullmatch(kind):
                 self._folder_bytes += size
                 continue
-            self.files.add(line.lstrip(b"\n")[found.end() :].removeprefix(self._prefix))
+            self.files.add(line[found.end() :].removeprefix(self._prefix))
             known = self._links.setdefault((device, inode), [int(links), 0, size])
             known[1] += 1
 
@@ -217,12 +220,8 @@ def _gnu(prefix: str, apart: Sequence[str]) -> tuple[str, ...]:
 
 
 def _busybox(prefix: str, apart: Sequence[str]) -> tuple[str, ...]:
-    """%F is "directory", "regular file" and so on; the NUL is printed by itself, as its stat knows no escapes."""
-    script = (
-        'for f do case $(stat -c %F "$f") in dir*) k=d;; *) k=f;; esac; '
-        'printf "%s %s %s\\0" "$(stat -c "%d:%i %h %b" "$f")" "$k" "$f"; done'
-    )
-    return (*_find(prefix, apart), "-exec", probe.SHELL, "-c", script, "sizes", "{}", "+")
+    # %f is the mode in hexadecimal digits
+    return (*_find(prefix, apart), "-exec", "stat", "-c", "%d:%i %h %b %f %n", "{}", "+")
 
 
 def _find(prefix: str, apart: Sequence[str]) -> tuple[str, ...]:

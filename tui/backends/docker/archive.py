@@ -1,16 +1,16 @@
-"""Files of a container through the engine's archive calls, which need neither a shell nor a running container."""
+"""Files of a container through the engine's archive calls: neither a shell nor a running container is needed."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import contextlib
-import io
 import json
 import os
 import tarfile
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import IO, cast
 from urllib.parse import quote
 
 from tui.backends.deadline import Deadline
@@ -86,7 +86,7 @@ class ContainerFiles:
 
     def members(
         self, path: str, most_bytes: int
-    ) -> Generator[tuple[str, tarfile.TarInfo, io.BufferedIOBase | None], None, None]:
+    ) -> Generator[tuple[str, tarfile.TarInfo, IO[bytes] | None], None, None]:
         """What a folder holds, in all depths: path below it, entry, and the content of a regular file.
 
         The engine sends all contents, wanted or not; a folder's come before those of the next.
@@ -99,11 +99,11 @@ class ContainerFiles:
         with contextlib.closing(blocks):
             reader = _Blocks(blocks, most_bytes)
             try:
-                with tarfile.open(fileobj=reader, mode="r|") as archive:
+                with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as archive:
                     for member in archive:
                         content = archive.extractfile(member) if member.isfile() else None
                         _, _, below = member.name.rstrip("/").partition("/")
-                        yield below, member, content  # type: ignore[misc]
+                        yield below, member, content
                         # tarfile keeps every entry that it met
                         archive.members = []
             except tarfile.TarError as error:

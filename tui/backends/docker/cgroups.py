@@ -70,6 +70,14 @@ class CgroupReader:
             self._groups.pop(container.id, None)
         return sample
 
+    def process_ids(self, container_id: str) -> list[int] | None:
+        """The container's processes, by the numbers of this machine; None where its group can't be seen."""
+        group = self._group(container_id)
+        if group is None:
+            return None
+        base = self._roots.cgroup if self._unified else self._roots.cgroup / "memory"
+        return _processes(str(base / group), _PROCESS_DEPTH)
+
     def _sample_v2(self, group: str, container: Container) -> StatsSample | None:
         folder = f"{self._roots.cgroup}/{group}"
         cpu = _flat(_read(f"{folder}/cpu.stat")).get("usage_usec")
@@ -203,6 +211,12 @@ def _first_process(folder: str, depth: int) -> str:
     if first or not depth:
         return first
     return next(filter(None, (_first_process(path, depth - 1) for path in _folders(folder))), "")
+
+
+def _processes(folder: str, depth: int) -> list[int]:
+    own = [int(each) for each in (_read(f"{folder}/cgroup.procs") or "").split() if each.isdecimal()]
+    below = _folders(folder) if depth else []
+    return own + [number for path in below for number in _processes(path, depth - 1)]
 
 
 def _folders(folder: str) -> list[str]:

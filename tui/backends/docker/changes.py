@@ -1,4 +1,4 @@
-"""What differs in a container from its image, as the engine tells it: one list of paths, which may be very long."""
+"""What differs in a container from its image, as the engine tells it: one list, which may be very long."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ class Change:
 
 
 def changes(http: EngineHttp, container_id: str, seconds: float) -> Generator[Change, None, None]:
-    """Everything in a container's writable layer, parsed in pieces: hundreds of thousands of paths are common
-    where environments are made in containers, and parsing them at once would hold every other thread up.
+    """Everything in a container's writable layer, as it comes.
+
+    It is parsed in pieces: hundreds of thousands of paths are common where environments are made in
+    containers, and parsing them at once would hold every other thread up.
 
     Raises:
         NoSuchContainer: there is none.

@@ -1,0 +1,50 @@
+"""Environments of containers, for whoever asks; what looks for them is loaded when the first one does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tui.backends.docker.engine import DockerEngine
+from tui.model.containers import Container
+from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, Package
+
+if TYPE_CHECKING:
+    from tui.backends.conda.listing import DockerEnvironments
+
+
+class ContainerEnvironments:
+    """The environments inside one engine's containers."""
+
+    def __init__(self, engine: DockerEngine) -> None:
+        """Args: engine that was or will be identified by somebody."""
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._loaded: DockerEnvironments | None = None
+
+    def environments(self, container: Container) -> EnvironmentList:
+        """All environments of a container, running or not. Raises an EngineError."""
+        return self._backend.environments(container)
+
+    def packages(
+        self, container: Container, environments: Sequence[Environment], names_only: bool = False
+    ) -> Sequence[Sequence[Package]]:
+        """The packages of some environments of one container, in their order. Raises an EngineError."""
+        return self._backend.packages(container, environments, names_only)
+
+    def sizes(
+        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+    ) -> Mapping[str, EnvironmentSize]:
+        """What they take, by prefix, of those that could be measured. Raises an EngineError."""
+        return self._backend.sizes(container, environments, is_cancelled)
+
+    @property
+    def _backend(self) -> DockerEnvironments:
+        with self._lock:
+            if self._loaded is None:
+                # patterns, tar and csv are nothing for the start
+                from tui.backends.conda.listing import DockerEnvironments
+
+                self._loaded = DockerEnvironments(self._engine)
+            return self._loaded

@@ -143,15 +143,25 @@ def _take(tag: str, fields: list[str], answer: Answer) -> None:
 
 def _found(fields: list[str], is_system: bool) -> Found:
     """The first of the fields is its number, which is its position."""
-    flags = [each == "y" for each in fields[2:7]]
-    texts = fields[7:12]
-    lists = [tuple(filter(None, each.split("/"))) for each in fields[12:16]]
+    has_records, has_history, is_pixi, is_writable, is_frozen = (each == "y" for each in fields[2:7])
+    records, conda_dists, dists, eggs = (tuple(filter(None, each.split("/"))) for each in fields[12:16])
     return Found(
-        fields[1],
-        is_system,
-        *flags,
-        *texts,
-        *lists,
+        prefix=fields[1],
+        is_system=is_system,
+        has_records=has_records,
+        has_history=has_history,
+        is_pixi=is_pixi,
+        is_writable=is_writable,
+        is_frozen=is_frozen,
+        python=fields[7],
+        first_line=fields[8],
+        second_line=fields[9],
+        config=fields[10],
+        packages_folder=fields[11],
+        records=records,
+        conda_dists=conda_dists,
+        dists=dists,
+        eggs=eggs,
         torch_lines=fields[16],
         unreadable=tuple(filter(None, fields[17].split("/"))),
     )

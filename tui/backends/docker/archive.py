@@ -1,4 +1,4 @@
-"""Files of a container through the engine's archive calls: neither a shell nor a running container is needed."""
+"""Files of a container through the engine's archive calls, which need no shell and no running container."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import os
 import tarfile
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import IO, Any, cast
 from urllib.parse import quote
 
 from tui.backends.deadline import Deadline
@@ -105,13 +105,13 @@ class ContainerFiles:
                         _, _, below = member.name.rstrip("/").partition("/")
                         yield below, member, content
                         # tarfile keeps every entry that it met
-                        archive.members = []
+                        archive.members = []  # type: ignore[attr-defined]
             except tarfile.TarError as error:
                 if reader.is_cut:
                     raise TooMuch from error
                 raise EngineRefused("The engine's archive can't be read", str(error)) from error
 
-    def _told(self, path: str) -> dict[str, object] | None:
+    def _told(self, path: str) -> dict[str, Any] | None:
         try:
             headers = self._http.head(self._base + _quoted(path), self._deadline.remaining())
         except NoSuchContainer:

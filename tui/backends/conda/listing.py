@@ -18,15 +18,14 @@ from tui.backends.conda.sizes import SizeReader
 from tui.backends.deadline import Deadline
 from tui.backends.docker.changes import changes
 from tui.backends.docker.engine import DockerEngine
-from tui.backends.parallel import in_parallel
 from tui.model.containers import Container, ContainerState
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy, Origin, Package
-from tui.model.errors import EngineError, EngineRefused, EngineTimeout
+from tui.model.errors import EngineError, EngineRefused, EngineTimeout, NoSuchContainer
 
 #: A probe takes 0.1 s; what takes longer hangs on a file system that does not answer, or on a busy machine.
 PROBE_SECONDS = 10.0
 #: The engine walks the whole writable layer for its changes.
-CHANGES_SECONDS = 10.0
+CHANGES_SECONDS = 5.0
 #: Each stopped container is read in many small questions.
 ARCHIVE_SECONDS = 20.0
 
@@ -34,6 +33,8 @@ ARCHIVE_SECONDS = 20.0
 _MOST_BYTES = 16 << 20
 _END = b"\0Z 1\0"
 _MOST_KNOWN = 500
+# a file that is edited in place changes nothing that the listing itself would see
+_ORIGIN_SECONDS = 60.0
 _NO_SHELL = "This container has no shell: read through the engine, which tells less"
 _STATES = {
     ContainerState.PAUSED: "This container is paused: read through the engine, which tells less",
@@ -42,10 +43,12 @@ _NOT_RUNNING = "This container does not run: read through the engine, which tell
 _NOTHING = "There is no environment in it"
 
 
-class _Layer(NamedTuple):
-    """What the engine itself tells of a container: where its mounts are, how it was made."""
+class _Placed(NamedTuple):
+    """An origin, for which state of an environment, and until when it is believed."""
 
-    inspected: Mapping[str, Any]
+    fingerprint: str
+    origin: Origin
+    until: float
 
 
 class DockerEnvironments:
@@ -58,6 +61,7 @@ class DockerEnvironments:
         self._lock = threading.Lock()
         # of each container what was found last: where to look when no command can be run in it
         self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._placed: OrderedDict[str, dict[str, _Placed]] = OrderedDict()
 
     def environments(self, container: Container) -> EnvironmentList:
         """All environments of a container, running or not.
@@ -105,20 +109,14 @@ class DockerEnvironments:
         return SizeReader(self._engine.http).sizes(container, environments, is_cancelled)
 
     def _asked_inside(self, container: Container) -> EnvironmentList:
-        # the engine answers both at the same time, and starting a command takes it longest
-        def asked(what: str) -> tuple[answer.Answer, probe.Run] | _Layer:
-            return self._probed(container.id) if what == "probe" else self._layer(container.id)
-
-        probed, layer = in_parallel(asked, ("probe", "layer"), 2, "environments")
-        assert isinstance(layer, _Layer) and not isinstance(probed, _Layer)
-        told, run = probed
+        told, run = self._probed(container.id)
         problem = _problem(told, run)
         if problem is not None and not told.found:
             raise problem
         listed = facts.environments(container.id, told)
         if told.closed_homes and told.user not in ("0", "-"):
             listed = self._with_others(container.id, listed)
-        listed = self._with_origins(container.id, listed, layer)
+        listed = self._with_origins(container.id, listed)
         self._remember(container.id, listed)
         note = "" if listed or problem else _NOTHING
         return EnvironmentList(container.id, tuple(listed), ListedBy.EXEC, self._clock(), note, problem)
@@ -146,32 +144,54 @@ class DockerEnvironments:
         ]
         return [*listed, *others]
 
-    def _layer(self, container_id: str) -> _Layer:
-        path = f"/containers/{quote(container_id, safe='')}/json"
-        return _Layer(self._engine.http.get_json(path) or {})
+    def _inspected(self, container_id: str) -> Mapping[str, Any]:
+        return self._engine.http.get_json(f"/containers/{quote(container_id, safe='')}/json") or {}
 
-    def _with_origins(
-        self, container_id: str, listed: Sequence[Environment], layer: _Layer
-    ) -> list[Environment]:
-        mounts = mounts_of(layer.inspected)
+    def _with_origins(self, container_id: str, listed: Sequence[Environment]) -> list[Environment]:
+        """With origins, which are asked for when an environment is new or changed, and now and then.
+
+        Many engines compare whole images for it (those without a native overlay diff), which takes seconds.
+        """
+        now = time.monotonic()
+        with self._lock:
+            placed = self._placed.get(container_id, {})
+        if not all(_is_believed(each, placed.get(each.prefix), now) for each in listed):
+            placed = self._placed_anew(container_id, listed, now)
+            with self._lock:
+                self._placed[container_id] = placed
+                self._placed.move_to_end(container_id)
+                while len(self._placed) > _MOST_KNOWN:
+                    self._placed.popitem(last=False)
+        origins_of = {prefix: each.origin for prefix, each in placed.items()}
+        return [replace(each, origin=origins_of.get(each.prefix)) for each in listed]
+
+    def _placed_anew(
+        self, container_id: str, listed: Sequence[Environment], now: float
+    ) -> dict[str, _Placed]:
+        mounts = mounts_of(self._inspected(container_id))
         prefixes = [each.prefix for each in listed]
-        if not prefixes:
-            return list(listed)
         try:
             found: Mapping[str, Origin] = origins(
                 prefixes, mounts, changes(self._engine.http, container_id, CHANGES_SECONDS)
             )
+        except NoSuchContainer:
+            raise
         except (EngineTimeout, EngineRefused):
             # a layer of millions of files, or an engine that can't compare: only the mounts are certain
             found = {each: origin for each in prefixes if (origin := mounts.origin_of(each))}
-        return [replace(each, origin=found.get(each.prefix)) for each in listed]
+        until = now + _ORIGIN_SECONDS
+        return {
+            each.prefix: _Placed(each.fingerprint, found[each.prefix], until)
+            for each in listed
+            if each.prefix in found
+        }
 
     def _through_engine(self, container: Container, note: str) -> EnvironmentList:
         layer = self._layer(container.id)
         listing = ArchiveListing(self._engine.http, container.id, layer.inspected, Deadline(ARCHIVE_SECONDS))
         told, problem = listing.read(self._last_known(container.id))
         listed = [listing.reduced(each) for each in facts.environments(container.id, told)]
-        listed = self._with_origins(container.id, listed, layer)
+        listed = self._with_origins(container.id, listed)
         self._remember(container.id, listed)
         if not listed and problem is None:
             note = f"{note.partition(':')[0]}, and no environment was found where they usually are"
@@ -187,6 +207,10 @@ class DockerEnvironments:
             self._known.move_to_end(container_id)
             while len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
+
+
+def _is_believed(environment: Environment, placed: _Placed | None, now: float) -> bool:
+    return placed is not None and placed.fingerprint == environment.fingerprint and now < placed.until
 
 
 def _is_complete(output: bytearray) -> bool:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from tui.backends.deadline import Deadline
 from tui.backends.docker.http import EngineHttp
-from tui.model.errors import EngineRefused, NoSuchContainer
+from tui.model.errors import EngineRefused
 
 _STAT_HEADER = "X-Docker-Container-Path-Stat"
 # Of Go's os.FileMode, in which the API tells modes.
@@ -50,7 +50,6 @@ class ContainerFiles:
         """What a path is, links followed; None where there is nothing.
 
         Raises:
-            NoSuchContainer: the container is gone.
             EngineError: the engine can't be asked.
         """
         for _ in range(_MOST_LINKS):
@@ -114,13 +113,10 @@ class ContainerFiles:
     def _told(self, path: str) -> dict[str, Any] | None:
         try:
             headers = self._http.head(self._base + _quoted(path), self._deadline.remaining())
-        except NoSuchContainer:
-            # 404 for a path, too, and HEAD has no body that would say which: the caller's first question to a
-            # container is another one
-            return None
         except EngineRefused as error:
-            if error.status in (400, 500):
-                # below a file, or through a link that leads nowhere
+            # HEAD has no body that would say what is not there, the container or the path: of the container
+            # the caller's other questions tell. 400 and 500: below a file, or a link that leads nowhere.
+            if error.status in (400, 404, 500):
                 return None
             raise
         try:

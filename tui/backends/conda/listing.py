@@ -187,8 +187,8 @@ class DockerEnvironments:
         }
 
     def _through_engine(self, container: Container, note: str) -> EnvironmentList:
-        layer = self._layer(container.id)
-        listing = ArchiveListing(self._engine.http, container.id, layer.inspected, Deadline(ARCHIVE_SECONDS))
+        inspected = self._inspected(container.id)
+        listing = ArchiveListing(self._engine.http, container.id, inspected, Deadline(ARCHIVE_SECONDS))
         told, problem = listing.read(self._last_known(container.id))
         listed = [listing.reduced(each) for each in facts.environments(container.id, told)]
         listed = self._with_origins(container.id, listed)

@@ -29,7 +29,7 @@ _MOST_NAMED = 3
 _START = re.compile(rb"(\d+):(\d+) (\d+) (\d+) ([a-zA-Z]|[0-9a-f]{4}) ")
 _FOLDER_MODE = re.compile(rb"4[0-9a-f]{3}")
 # Quiet beside what the machine is for; the number is for whoever wants it to end.
-_LAUNCH = 'echo "$$"; if command -v nice >/dev/null 2>&1; then exec nice -n 19 "$@"; else exec "$@"; fi'
+_LAUNCH = 'echo "$$"; if nice -n 19 true >/dev/null 2>&1; then exec nice -n 19 "$@"; else exec "$@"; fi'
 
 
 class _Cancelled(Exception):

@@ -123,7 +123,7 @@ class Environments(Protocol):
     def sizes(
         self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
     ) -> Mapping[str, EnvironmentSize]:
-        """What environments of one container take, by prefix; slow, and ended soon after `is_cancelled` says so.
+        """What environments of one container take, by prefix; slow, ended soon after `is_cancelled` says so.
 
         A prefix that can't be measured is left out. Raises an EngineError.
         """

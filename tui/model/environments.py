@@ -66,7 +66,7 @@ class Environment:
 
     Attributes:
         container_id: full id.
-        prefix: absolute path in the container, as the container has it; bytes that are no UTF-8 as surrogates.
+        prefix: absolute path in the container, without links; bytes that are no UTF-8 as surrogates.
         name: what a manager calls it; "" where it has no name but its prefix.
         kind: see there.
         root_prefix: of the installation that it belongs to.

@@ -45,7 +45,7 @@ class ArchiveListing:
     def __init__(
         self, http: EngineHttp, container_id: str, inspected: Mapping[str, Any], deadline: Deadline
     ) -> None:
-        """Args: the engine's connection, full id, the container's inspect, and the deadline for everything."""
+        """Args: the engine's connection, full id, the container's inspect, the deadline for everything."""
         self._files = ContainerFiles(http, container_id, deadline)
         self._deadline = deadline
         config = inspected.get("Config") or {}

@@ -169,7 +169,7 @@ def _python(found: Found, records: Sequence[names.Named], config: Mapping[str, s
 
 
 def _dists_of_pip(found: Found, records: Sequence[names.Named]) -> list[names.Named]:
-    """Those that conda did not put there; an egg says nothing of that, so a record of its name speaks for it."""
+    """Those that conda did not put there; an egg does not say it, so a record of its name speaks for it."""
     known = {each.plain for each in records}
     # what PyTorch's own channel called its package
     known |= {"torch"} if "pytorch" in known else set()
@@ -242,8 +242,8 @@ def _processes(found: Found, answer: Answer) -> tuple[int, ...]:
 
 
 def _fingerprint(found: Found, times: Mapping[str, Times]) -> str:
-    """Records and dists that come and go change the times of their folders; the counts help where no time is told."""
-    stamps = [f"{what} {told.stamp}" for what, told in sorted(times.items()) if what != "prefix"]
+    """Whatever comes or goes changes the time of its folder; the counts help where no time is told."""
+    stamps = [f"{what} {told.stamp}" for what, told in sorted(times.items())]
     counts = (len(found.records), len(found.conda_dists), len(found.dists), len(found.eggs))
     return "; ".join([*stamps, " ".join(map(str, counts)), found.torch_lines.replace("\n", " ")])
 

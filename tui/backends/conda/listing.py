@@ -31,7 +31,7 @@ ARCHIVE_SECONDS = 20.0
 
 # 300 environments of 300 packages
 _MOST_BYTES = 16 << 20
-_END = b"\0Z 1\0"
+_START, _END = b"V 4\0", b"\0Z 1\0"
 _MOST_KNOWN = 500
 # a file that is edited in place changes nothing that the listing itself would see
 _ORIGIN_SECONDS = 60.0
@@ -123,14 +123,14 @@ class DockerEnvironments:
 
     def _probed(self, container_id: str, user: str = "") -> tuple[answer.Answer, probe.Run]:
         argv = (probe.SHELL, "-c", probe.script("probe.sh"), "probe", *self._last_known(container_id))
-        run = probe.run(self._engine.http, container_id, argv, PROBE_SECONDS, _MOST_BYTES, user, _is_complete)
+        run = probe.run(self._engine.http, container_id, argv, PROBE_SECONDS, _MOST_BYTES, user, _is_enough)
         told = answer.read(bytes(run.output))
         if not run.has_ended and told.process_id is not None:
             probe.end(self._engine.http, container_id, told.process_id, user)
         return told, run
 
     def _with_others(self, container_id: str, listed: list[Environment]) -> list[Environment]:
-        """With those that only root sees, in the homes of other users; the container's user can't change them."""
+        """With those that only root sees, in others' homes; the container's user can't change them."""
         try:
             told, _ = self._probed(container_id, probe.ROOT)
         except (EngineError, probe.NoShell):
@@ -213,8 +213,10 @@ def _is_believed(environment: Environment, placed: _Placed | None, now: float) -
     return placed is not None and placed.fingerprint == environment.fingerprint and now < placed.until
 
 
-def _is_complete(output: bytearray) -> bool:
-    """The last record is there: its tag, and the NUL behind its field."""
+def _is_enough(output: bytearray) -> bool:
+    """The last record is there, its tag and the NUL behind its field; or it is no answer at all."""
+    if not output.startswith(_START[: len(output)]):
+        return True
     at = output.rfind(_END)
     return at >= 0 and output.endswith(b"\0") and len(output) > at + len(_END)
 

@@ -105,7 +105,7 @@ def run(
 
 
 def end(http: EngineHttp, container_id: str, process_id: int, user: str = "") -> None:
-    """Kill a process of ours in a container: the engine ends no command whose reader has gone (moby#35703)."""
+    """Kill a process of ours: the engine ends no command whose reader has gone (moby#35703)."""
     with contextlib.suppress(EngineError):
         argv = (SHELL, "-c", 'kill -9 "$1"', "kill", str(process_id))
         commands.run(http, container_id, argv, PING_SECONDS, user=user)
@@ -114,7 +114,7 @@ def end(http: EngineHttp, container_id: str, process_id: int, user: str = "") ->
 def stream(
     http: EngineHttp, container_id: str, argv: Sequence[str], deadline: Deadline, user: str = ""
 ) -> Generator[bytes, None, None]:
-    """What a program prints, as it comes. Raises NoShell and EngineError as `run` does, EngineTimeout, too."""
+    """What a program prints, as it comes. Raises NoShell, EngineTimeout, and EngineError as `run` does."""
     exec_path = commands.create(http, container_id, argv, deadline, user)
     try:
         with contextlib.closing(commands.outputs(http, exec_path, deadline)) as taken:

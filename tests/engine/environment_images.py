@@ -30,7 +30,11 @@ HOSTILE_NAMES = (
     "ends with backslash\\",
 )
 ALICE = 1000
-_ALICE_LINE = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\nbob:x:1001:1001::/home/bob:/bin/sh\n"
+_USERS = (
+    "root:x:0:0:root:/root:/bin/sh\n"
+    "alice:x:1000:1000::/home/alice:/bin/sh\n"
+    "bob:x:1001:1001::/home/bob:/bin/sh\n"
+)
 
 
 def make_conda(engine: PrivateEngine, folder: Path, channel: CondaChannel) -> str:
@@ -83,7 +87,7 @@ def make_conda(engine: PrivateEngine, folder: Path, channel: CondaChannel) -> st
         for each in (tree.real(path), *tree.real(path).rglob("*")):
             os.lchown(each, owner, owner)
     tree.real("/home/bob").chmod(0o700)
-    tree.write("/etc/passwd", _ALICE_LINE)
+    tree.write("/etc/passwd", _USERS)
     return import_tree(engine, tree, CONDA, ("ENV CONDA_DIR=/opt/conda", "ENV PATH=/opt/conda/bin:/bin"))
 
 
@@ -99,7 +103,7 @@ def make_micromamba(engine: PrivateEngine, folder: Path, channel: CondaChannel) 
     tree.write("/workspace/project/.pixi/envs/default/conda-meta/history", "")
     for each in (tree.real("/opt/conda"), *tree.real("/opt/conda").rglob("*")):
         os.lchown(each, ALICE, ALICE)
-    tree.write("/etc/passwd", _ALICE_LINE)
+    tree.write("/etc/passwd", _USERS)
     return import_tree(engine, tree, MICROMAMBA, ("ENV MAMBA_ROOT_PREFIX=/opt/conda", "USER 1000"))
 
 
@@ -126,7 +130,7 @@ def make_python(engine: PrivateEngine, folder: Path, channel: CondaChannel) -> s
         f"{own}/einops-0.8.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: einops\nVersion: 0.8.0\n"
     )
     tree.write(f"/usr/lib/{version}/EXTERNALLY-MANAGED", "[externally-managed]\n")
-    tree.write("/etc/passwd", _ALICE_LINE)
+    tree.write("/etc/passwd", _USERS)
     return import_tree(engine, tree, PYTHON, ("ENV PATH=/usr/local/bin:/usr/bin:/bin", "WORKDIR /work"))
 
 

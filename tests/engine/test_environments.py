@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,7 +52,7 @@ class Box:
         """A container of an image."""
         command = ("/sleep", "9999") if make is images.make_shellless else ("idle",)
         self.image(tag, make)
-        self.engine.run_container(name, command, ("--network", "none", *args), tag, **kwargs)  # type: ignore[arg-type]
+        self.engine.run_container(name, command, ("--network", "none", *args), tag)
         return self.container(name)
 
     def container(self, name: str) -> Container:
@@ -69,10 +69,8 @@ class Box:
 
 
 @pytest.fixture
-def box(
-    clean_engine: PrivateEngine, channel: CondaChannel, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Box]:
-    yield Box(clean_engine, channel, tmp_path_factory)
+def box(clean_engine: PrivateEngine, channel: CondaChannel, tmp_path_factory: pytest.TempPathFactory) -> Box:
+    return Box(clean_engine, channel, tmp_path_factory)
 
 
 def by_prefix(listed: EnvironmentList) -> dict[str, Environment]:

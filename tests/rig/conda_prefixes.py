@@ -1,4 +1,4 @@
-"""Environments as managers leave them: real conda prefixes by py-rattler, dists of pip, whole trees for images."""
+"""Environments as managers leave them: conda prefixes by py-rattler, dists of pip, trees for images."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-import urllib.parse
+import tempfile
 from collections.abc import Sequence
 
 from tests.rig.conda_prefixes import Tree
@@ -24,19 +24,15 @@ def import_tree(
         changes: lines of a Dockerfile that the engine's import knows (ENV, USER, WORKDIR).
         has_shell: whether the rig's busybox lies below it.
     """
-    memory = io.BytesIO()
-    with tarfile.open(fileobj=memory, mode="w") as archive:
-        if has_shell:
-            with tarfile.open(fileobj=io.BytesIO(image_archive())) as below:
-                for member in below:
-                    archive.addfile(member, below.extractfile(member) if member.isfile() else None)
-        for path in sorted(tree.folder.iterdir()):
-            archive.add(path, path.name)
-    name, _, version = tag.partition(":")
-    query = [("fromSrc", "-"), ("repo", name), ("tag", version or "latest")]
-    query += [("changes", each) for each in ("ENV PATH=/bin", *changes)]
-    status, told = engine.request(
-        "POST", f"/images/create?{urllib.parse.urlencode(query)}", memory.getvalue(), 300.0
-    )
-    assert status == 200, told
+    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            if has_shell:
+                with tarfile.open(fileobj=io.BytesIO(image_archive())) as below:
+                    for member in below:
+                        archive.addfile(member, below.extractfile(member) if member.isfile() else None)
+            for path in sorted(tree.folder.iterdir()):
+                archive.add(path, path.name)
+        file.flush()
+        options = [word for each in ("ENV PATH=/bin", *changes) for word in ("--change", each)]
+        engine.docker("import", *options, file.name, tag)
     return tag

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import tempfile
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ def import_tree(
             if has_shell:
                 with tarfile.open(fileobj=io.BytesIO(image_archive())) as below:
                     for member in below:
+                        if os.path.lexists(tree.real(member.name)):
+                            continue
                         archive.addfile(member, below.extractfile(member) if member.isfile() else None)
             for path in sorted(tree.folder.iterdir()):
                 archive.add(path, path.name)

@@ -31,6 +31,8 @@ ARCHIVE_SECONDS = 20.0
 
 # 300 environments of 300 packages
 _MOST_BYTES = 16 << 20
+# what an engine says where it can start nothing is shorter
+_MOST_NOISE_BYTES = 4096
 _START, _END = b"V 4\0", b"\0Z 1\0"
 _MOST_KNOWN = 500
 # a file that is edited in place changes nothing that the listing itself would see
@@ -214,9 +216,9 @@ def _is_believed(environment: Environment, placed: _Placed | None, now: float) -
 
 
 def _is_enough(output: bytearray) -> bool:
-    """The last record is there, its tag and the NUL behind its field; or it is no answer at all."""
-    if not output.startswith(_START[: len(output)]):
-        return True
+    """The last record is there, its tag and the NUL behind its field; or too much that is no answer at all."""
+    if not output.startswith(_START):
+        return len(output) > _MOST_NOISE_BYTES
     at = output.rfind(_END)
     return at >= 0 and output.endswith(b"\0") and len(output) > at + len(_END)
 

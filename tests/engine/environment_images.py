@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.rig.conda_channel import CondaChannel
 from tests.rig.conda_prefixes import SITE, Tree
 from tests.rig.engine import PrivateEngine
+from tests.rig.image import find_program
 from tests.rig.tree_images import import_tree
 
 CONDA, MICROMAMBA, PYTHON, BARE, SHELLLESS, MANY = (
@@ -26,7 +27,7 @@ HOSTILE_NAMES = (
     "\x1b[31mred\x1b[0m",
     "$HOME;*?[a]`id`",
     "-rf",
-    "[bold]markup[/bold]",
+    "[bold]markup",
     "ends with backslash\\",
 )
 ALICE = 1000
@@ -88,6 +89,8 @@ def make_conda(engine: PrivateEngine, folder: Path, channel: CondaChannel) -> st
             os.lchown(each, owner, owner)
     tree.real("/home/bob").chmod(0o700)
     tree.write("/etc/passwd", _USERS)
+    # a program that runs where it lies; the channel's Python is a script, whose program is its shell
+    tree.copy(find_busybox(), "/opt/conda/envs/nlp/bin/sleep")
     return import_tree(engine, tree, CONDA, ("ENV CONDA_DIR=/opt/conda", "ENV PATH=/opt/conda/bin:/bin"))
 
 
@@ -116,13 +119,13 @@ def make_python(engine: PrivateEngine, folder: Path, channel: CondaChannel) -> s
     uv = find_uv()
     if uv:
         programs.append(Path(uv))
-        _copy(tree, Path(uv), "/usr/local/bin/uv")
-    _copy(tree, program, f"/usr/bin/{version}")
+        tree.copy(Path(uv), "/usr/local/bin/uv")
+    tree.copy(program, f"/usr/bin/{version}")
     tree.link("/usr/bin/python3", version)
     skipped = shutil.ignore_patterns("test", "tests", "__pycache__", "config-*", "idlelib", "lib2to3")
     shutil.copytree(f"/usr/lib/{version}", tree.real(f"/usr/lib/{version}"), ignore=skipped, symlinks=True)
     for library in _libraries(programs):
-        _copy(tree, Path(os.path.realpath(library)), library)
+        tree.copy(Path(os.path.realpath(library)), library)
     tree.write("/usr/lib/python3/dist-packages/six-1.16.0.dist-info/INSTALLER", "debian\n")
     own = f"/usr/local/lib/{version}/dist-packages"
     tree.write(f"{own}/einops-0.8.0.dist-info/INSTALLER", "pip\n")
@@ -142,9 +145,7 @@ def make_bare(engine: PrivateEngine, folder: Path, channel: CondaChannel) -> str
 def make_shellless(engine: PrivateEngine, folder: Path, channel: CondaChannel) -> str:
     """An environment, and one static program that is no shell."""
     tree = Tree(folder, channel)
-    busybox = shutil.which("busybox", path=os.environ.get("PATH", "") + ":/bin:/usr/bin")
-    assert busybox is not None
-    _copy(tree, Path(busybox), "/sleep")
+    tree.copy(find_busybox(), "/sleep")
     tree.conda("/opt/conda", ["python", "conda"])
     tree.conda("/opt/conda/envs/served", ["python", "pytorch"])
     return import_tree(engine, tree, SHELLLESS, ("ENV CONDA_DIR=/opt/conda",), has_shell=False)
@@ -157,6 +158,13 @@ def make_many(engine: PrivateEngine, folder: Path, channel: CondaChannel) -> str
         prefix = f"/opt/conda/envs/env{number}" if number else "/opt/conda"
         tree.plain(prefix, records=70 + 14 * number, dists=30 + 8 * number)
     return import_tree(engine, tree, MANY, ("ENV CONDA_DIR=/opt/conda",))
+
+
+def find_busybox() -> Path:
+    """The machine's static busybox, which is any program by its name."""
+    busybox = find_program("busybox")
+    assert busybox is not None
+    return Path(busybox)
 
 
 def find_uv() -> str | None:
@@ -174,10 +182,3 @@ def _libraries(programs: list[Path]) -> list[str]:
     told = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
     words = {word for line in told.splitlines() for word in line.split() if word.startswith("/")}
     return sorted(each for each in words if not each.endswith(":"))
-
-
-def _copy(tree: Tree, source: Path, path: str) -> None:
-    target = tree.real(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.exists():
-        shutil.copy2(source, target)

@@ -211,6 +211,11 @@ def test_real_venv_uv_and_the_systems_python(box: Box) -> None:
     assert (system.kind, system.python, system.pip_packages, system.frozen) == (
         EnvironmentKind.SYSTEM, "3.11", 1, True,
     )  # fmt: skip
+    box.engine.docker(
+        "exec", "-d", container.id, "/work/.venv/bin/python", "-c", "import time; time.sleep(9999)"
+    )
+    pids = until(lambda: by_prefix(box.list(container))["/work/.venv"].pids, message="the venv is in use")
+    assert by_prefix(box.list(container))["/usr"].pids == () != pids
     if uv:
         assert (found["/app/.venv"].kind, found["/app/.venv"].manager) == (
             EnvironmentKind.UV,
@@ -257,14 +262,14 @@ def test_an_environment_that_changes_is_layer_from_then_on(box: Box) -> None:
 
 def test_what_runs_is_in_use(box: Box) -> None:
     container = box.run(images.CONDA, images.make_conda)
-    box.engine.docker("exec", "-d", container.id, "/opt/conda/envs/nlp/bin/python", "train.py")
+    box.engine.docker("exec", "-d", container.id, "/opt/conda/envs/nlp/bin/sleep", "9999")
     pids = until(lambda: by_prefix(box.list(container))["/opt/conda/envs/nlp"].pids, message="it is in use")
 
     here = LocalHostPids().host_pids(container, pids)
 
     assert here is not None and set(here) == set(pids)
     for inside, outside in here.items():
-        assert b"train.py" in Path(f"/proc/{outside}/cmdline").read_bytes()
+        assert b"/envs/nlp/bin/sleep\0009999" in Path(f"/proc/{outside}/cmdline").read_bytes()
         assert f"\t{inside}\n" in Path(f"/proc/{outside}/status").read_text()
 
 
@@ -318,7 +323,7 @@ def test_no_shell_at_all(box: Box) -> None:
         ("#!/bin/busybox sh\nexit 3\n", "ended with 3"),
         ("#!/bin/busybox sh\nkill -9 $$\n", "ended with 137"),
         (
-            "#!/bin/busybox sh\nprintf 'V 4\\0001\\0000\\000/root\\0001\\000'; head -c 99 /dev/zero\n",
+            "#!/bin/busybox sh\nprintf 'V 4\\0001\\0000\\000/root\\0001\\000'; /bin/busybox head -c 99 /dev/zero\n",
             "something else",
         ),
     ],
@@ -326,8 +331,7 @@ def test_no_shell_at_all(box: Box) -> None:
 def test_a_shell_that_is_none(box: Box, shell: str, words: str) -> None:
     strange = box.run(images.BARE, images.make_bare, "strange")
     other = box.run(images.CONDA, images.make_conda, "other")
-    made = f"rm /bin/sh; printf %s '{shell.replace(chr(39), chr(34))}' > /bin/sh; chmod +x /bin/sh"
-    box.engine.docker("exec", strange.id, "/bin/busybox", "sh", "-c", f"export PATH=/bin; {made}")
+    replace_shell(box, strange, shell)
 
     with pytest.raises(EngineError) as raised:
         box.list(strange)
@@ -339,21 +343,33 @@ def test_a_shell_that_is_none(box: Box, shell: str, words: str) -> None:
 def test_a_probe_that_hangs_is_given_up_and_ended(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.backends.conda.listing.PROBE_SECONDS", 3.0)
     container = box.run(images.CONDA, images.make_conda)
-    # what `stat` asks does not answer, as on a file system whose server is gone
-    script = "rm /bin/stat; printf '#!/bin/sh\\nread -r _ <>/etc/never\\n' > /bin/stat; chmod +x /bin/stat"
-    box.engine.docker("exec", container.id, "sh", "-c", script)
+    # it reads from what does not answer, as on a file system whose server is gone
+    hanging = (
+        "#!/bin/busybox sh\n"
+        """exec /bin/busybox sh -c "$(printf %s "$2" | sed 's|^put Z .*|read -r _ <>/etc/never|')" "$3" "$4"\n"""
+    )
+    replace_shell(box, container, hanging)
 
     listed = box.list(container)
 
     assert listed.problem is not None and "took longer" in listed.problem.one_line()
     assert "/opt/conda/envs/vision" in by_prefix(listed)
-    until(lambda: "probe" not in processes(box, container), message="nothing of the probe is left")
+    until(lambda: not probes(box, container), message="nothing of the probe is left")
 
 
-def processes(box: Box, container: Container) -> str:
-    """Command lines of everything in it that our probe is called."""
-    told = box.engine.docker("exec", container.id, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\000' ' '")
-    return "probe" if "Lists the Python environments" in told and "probe" in told else ""
+def probes(box: Box, container: Container) -> list[str]:
+    """Command lines of our probe among the container's processes."""
+    titles, rows = box.engine.request("GET", f"/containers/{container.id}/top?ps_args=-eo+pid,args")[
+        1
+    ].values()
+    told = [" ".join(row) for row in (rows if isinstance(rows[0], list) else titles)]
+    return [each for each in told if "Lists the Python environments" in each]
+
+
+def replace_shell(box: Box, container: Container, text: str) -> None:
+    """Another /bin/sh for a container."""
+    script = '/bin/busybox rm /bin/sh; printf %s "$1" > /bin/sh; /bin/busybox chmod +x /bin/sh'
+    box.engine.docker("exec", container.id, "/bin/busybox", "sh", "-c", script, "sh", text)
 
 
 def test_removed_meanwhile(box: Box) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -86,6 +87,13 @@ class Tree:
         """A symbolic link."""
         self.real(path).parent.mkdir(parents=True, exist_ok=True)
         self.real(path).symlink_to(target)
+
+    def copy(self, source: Path, path: str) -> None:
+        """A file of this machine, unless there is one already."""
+        target = self.real(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            shutil.copy2(source, target)
 
     def conda(
         self,

@@ -126,6 +126,8 @@ def _merged(known: _Told, details: dict[tuple[str, str], Package]) -> tuple[Pack
             (named.name, named.version), Package(named.name, named.version, "conda", named.build)
         )
     of_conda = {names.plain(each.name) for each in conda.values()}
+    # what PyTorch's own channel called its package
+    of_conda |= {"torch"} if "pytorch" in of_conda else set()
     others = [each for each in known.others if each.owner != "egg" or names.plain(each.name) not in of_conda]
     told = [*conda.values(), *(_owned(each) for each in others)]
     return tuple(sorted(told, key=lambda each: (names.plain(each.name), each.owner, each.version)))

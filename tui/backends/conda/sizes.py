@@ -131,12 +131,17 @@ class SizeReader:
                     line, newline, block = first.partition(b"\n")
                     if not newline:
                         continue
-                    process_id = int(line) if line.isdigit() else -1
+                    if not line.isdigit():
+                        # Docker 20.10 says on the output what it could not start
+                        raise probe.NoShell
+                    process_id = int(line)
                 if was_cancelled.is_set():
                     raise _Cancelled
                 yield block
             if was_cancelled.is_set():
                 raise _Cancelled
+            if process_id is None:
+                raise probe.NoShell
         except EngineTimeout:
             if process_id is not None:
                 probe.end(self._http, container_id, process_id, user)

@@ -216,7 +216,7 @@ def _is_believed(environment: Environment, placed: _Placed | None, now: float) -
 
 
 def _is_enough(output: bytearray) -> bool:
-    """The last record is there, its tag and the NUL behind its field; or too much that is no answer at all."""
+    """The last record is there, its tag and the NUL behind its field; or too much that is no answer."""
     if not output.startswith(_START):
         return len(output) > _MOST_NOISE_BYTES
     at = output.rfind(_END)

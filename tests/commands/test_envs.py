@@ -71,7 +71,7 @@ class FakeEnvironments:
         return self.tell(container)
 
     def packages(
-        self, container: Container, environments: Sequence[Environment]
+        self, container: Container, environments: Sequence[Environment], names_only: bool = False
     ) -> Sequence[Sequence[Package]]:
         raise AssertionError("nobody asked for packages")
 

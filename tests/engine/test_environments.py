@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine import environment_images as images
 from tests.rig.conda_channel import CondaChannel
-from tests.rig.conda_prefixes import make_channel
+from tests.rig.conda_prefixes import SITE, make_channel
 from tests.rig.engine import PrivateEngine
 from tests.rig.waiting import until
 from tui.backends.conda.listing import DockerEnvironments
@@ -87,7 +87,8 @@ def test_conda_in_good_and_in_bad_order(box: Box) -> None:
     found = by_prefix(listed)
     envs = "/opt/conda/envs"
     expected = {
-        "/opt/conda", f"{envs}/vision", f"{envs}/nlp", f"{envs}/untouched", f"{envs}/no-json", f"{envs}/corrupt",
+        "/opt/conda", f"{envs}/vision", f"{envs}/nlp", f"{envs}/untouched", f"{envs}/no-json",
+        f"{envs}/corrupt",
         f"{envs}/half-made", f"{envs}/files-gone", f"{envs}/python-gone", f"{envs}/doubled", f"{envs}/frozen",
         f"{envs}/fifo", f"{envs}/in-the-way", "/scratch/envs/elsewhere", "/odd/place",
         "/home/alice/.conda/envs/private", "/home/bob/.conda/envs/closed",
@@ -232,9 +233,9 @@ def test_origins(box: Box, tmp_path: Path) -> None:
         "mkdir -p /opt/conda/envs/fresh/conda-meta /mnt/envs/on-mount/conda-meta; "
         "touch /opt/conda/envs/fresh/conda-meta/history /mnt/envs/on-mount/conda-meta/history; "
         "echo /mnt/envs/on-mount >> /root/.conda/environments.txt; "
-        f"mkdir /opt/conda/envs/nlp/{images.SITE}/peft-1.0.dist-info; "
-        f"mkdir -p /opt/conda/envs/untouched/{images.SITE}/__pycache__; "
-        f"touch /opt/conda/envs/untouched/{images.SITE}/__pycache__/x.pyc"
+        f"mkdir /opt/conda/envs/nlp/{SITE}/peft-1.0.dist-info; "
+        f"mkdir -p /opt/conda/envs/untouched/{SITE}/__pycache__; "
+        f"touch /opt/conda/envs/untouched/{SITE}/__pycache__/x.pyc"
     )
     box.engine.docker("exec", container.id, "sh", "-c", f"mkdir -p /root/.conda; {script}")
 
@@ -252,7 +253,7 @@ def test_origins(box: Box, tmp_path: Path) -> None:
 def test_an_environment_that_changes_is_layer_from_then_on(box: Box) -> None:
     container = box.run(images.CONDA, images.make_conda)
     first = by_prefix(box.list(container))["/opt/conda/envs/nlp"]
-    box.engine.docker("exec", container.id, "mkdir", f"/opt/conda/envs/nlp/{images.SITE}/peft-1.0.dist-info")
+    box.engine.docker("exec", container.id, "mkdir", f"/opt/conda/envs/nlp/{SITE}/peft-1.0.dist-info")
     second = by_prefix(box.list(container))["/opt/conda/envs/nlp"]
 
     assert (first.origin, second.origin) == (Origin.IMAGE, Origin.LAYER)
@@ -323,7 +324,8 @@ def test_no_shell_at_all(box: Box) -> None:
         ("#!/bin/busybox sh\nexit 3\n", "ended with 3"),
         ("#!/bin/busybox sh\nkill -9 $$\n", "ended with 137"),
         (
-            "#!/bin/busybox sh\nprintf 'V 4\\0001\\0000\\000/root\\0001\\000'; /bin/busybox head -c 99 /dev/zero\n",
+            "#!/bin/busybox sh\n"
+            "printf 'V 4\\0001\\0000\\000/root\\0001\\000'; /bin/busybox head -c 99 /dev/zero\n",
             "something else",
         ),
     ],
@@ -346,7 +348,8 @@ def test_a_probe_that_hangs_is_given_up_and_ended(box: Box, monkeypatch: pytest.
     # it reads from what does not answer, as on a file system whose server is gone
     hanging = (
         "#!/bin/busybox sh\n"
-        """exec /bin/busybox sh -c "$(printf %s "$2" | sed 's|^put Z .*|read -r _ <>/etc/never|')" "$3" "$4"\n"""
+        """script=$(printf %s "$2" | sed 's|^put Z .*|read -r _ <>/etc/never|')\n"""
+        """exec /bin/busybox sh -c "$script" "$3" "$4"\n"""
     )
     replace_shell(box, container, hanging)
 

@@ -60,7 +60,8 @@ def version_py(version: str, cuda: str | None) -> bytes:
     """`torch/version.py`, as builds since 1.7 write it."""
     return (
         "from typing import Optional\n\n__all__ = ['__version__', 'debug', 'cuda', 'git_version', 'hip']\n"
-        f"__version__ = {version!r}\ndebug = False\ncuda: Optional[str] = {cuda!r}\nhip: Optional[str] = None\n"
+        f"__version__ = {version!r}\ndebug = False\n"
+        f"cuda: Optional[str] = {cuda!r}\nhip: Optional[str] = None\n"
     ).encode()
 
 
@@ -163,7 +164,7 @@ class Tree:
         await install(
             records,
             target_prefix=str(target),
-            cache_dir=str(self.real(cache)),
+            cache_dir=self.real(cache),
             show_progress=False,
             alternative_target_prefix=prefix,
         )

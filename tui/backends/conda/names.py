@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tui.model.environments import Library
 
@@ -43,6 +44,7 @@ class Named:
         return plain(self.name)
 
 
+@lru_cache(maxsize=8192)
 def plain(name: str) -> str:
     """A package's name in the form in which two names are compared (PEP 503)."""
     return _SEPARATORS.sub("-", name).lower()

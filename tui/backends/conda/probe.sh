@@ -216,20 +216,25 @@ line() { # line FILE: l1 and l2, its first two
 }
 dists() { # dists DIR: those that are there, by who put them there, on top of dc and dp
   cd -P -- "$1" 2>/dev/null || { bad=$bad$1/; return 0; }
-  for f in *.dist-info; do
-    by=
-    [ -f "$f/INSTALLER" ] && IFS= read -r by <"$f/INSTALLER"
-    case $by in
-      conda*) dc=$dc$f/;;
-      debian*) dd=$dd$f/;;
-      # "*.dist-info" itself where there is none; what apt's own folder holds without a word is apt's
-      "") [ -d "$f" ] && case $1 in /usr/lib/*) dd=$dd$f/;; *) dp=$dp$f/;; esac;;
-      *) dp=$dp$f/;;
+  # one pass over the folder: every pattern would be another
+  for f in *; do
+    case $f in
+      *.dist-info)
+        by=
+        # who put them into a venv changes nothing
+        [ -n "$asks" ] && [ -f "$f/INSTALLER" ] && IFS= read -r by <"$f/INSTALLER"
+        case $by in
+          conda*) dc=$dc$f/;;
+          debian*) dd=$dd$f/;;
+          # what apt's own folder holds without a word is apt's
+          "") [ -d "$f" ] && case $1 in /usr/lib/*) dd=$dd$f/;; *) dp=$dp$f/;; esac;;
+          *) dp=$dp$f/;;
+        esac;;
+      *.egg-info | *.egg-link) case $1 in /usr/lib/*) ;; *) eggs=$eggs$f/;; esac;;
+      # what a broken pip leaves
+      "~"*) dp=$dp$f/;;
     esac
   done
-  case $1 in /usr/lib/*) ;; *) for f in *.egg-info *.egg-link; do [ -e "$f" ] && eggs=$eggs$f/; done;; esac
-  # what a broken pip leaves
-  for f in "~"*; do [ -e "$f" ] && dp=$dp$f/; done
 }
 torch() { # torch DIR: tl, the lines that tell
   f=$1/torch/version.py tl= i=0
@@ -280,6 +285,7 @@ while [ $j -lt $n ]; do
   esac
   tl=
   if [ -n "$sp" ]; then
+    asks=; [ $meta = y ] && asks=y
     dists "$p/$sp"; torch "$p/$sp"
     dated $j site "$p/$sp"
   fi
@@ -307,7 +313,7 @@ for p in /usr/local /usr; do
   [ $p = /usr ] && set -- /usr/lib/python3/dist-packages "/usr/lib/python$v/dist-packages" "/usr/local/lib/python$v/dist-packages"
   for f in "$@"; do
     [ -d "$f" ] || continue
-    sp=$f
+    sp=$f asks=y
     dists "$f"
     [ -n "$tl" ] || torch "$f"
     dated $j site "$f"

@@ -251,7 +251,7 @@ t=0 j=0
 while [ $j -lt $n ]; do
   j=$((j + 1))
   eval "p=\$e$j"
-  meta=n hist=n pixi=n w=n fz=n py=- cfg= sp= cr= dc= dp= dd= eggs= bad=
+  meta=n hist=n pixi=n w=n fz=n py=- cfg= sp= cr= rec= dc= dp= dd= eggs= bad=
   if [ -d "$p/conda-meta" ]; then
     meta=y
     [ -w "$p/conda-meta" ] && w=y
@@ -262,6 +262,8 @@ while [ $j -lt $n ]; do
       set -- *.json
       [ "$1" = '*.json' ] && ! [ -e "$1" ] && shift
       IFS=/; cr="$*"; IFS=
+      # not by patterns on the list, which take a time that grows with its square
+      for f in python-[23]*.json; do [ -e "$f" ] && rec=$f; done
     else bad=conda-meta/; fi
   elif [ -w "$p" ]; then w=y; fi
   line "$p/conda-meta/history"; h1=$l1 h2=$l2
@@ -276,13 +278,10 @@ while [ $j -lt $n ]; do
     # a link beside the real one is a name of the same
     [ -d "$f" ] && { ! [ -L "${f%/*}" ] || [ -z "$sp" ]; } && sp=${f#"$p/"}
   done
-  case $cr in
-    python-[23]* | */python-[23]*)
-      v=${cr##*/python-}
-      case $cr in python-[23]*) case $v in "$cr") v=${cr#python-};; esac;; esac
-      v=${v%%/*}; v=${v%%-*}; case $v in *.*.*) v=${v%.*};; esac
-      [ -d "$p/lib/python$v/site-packages" ] && sp=lib/python$v/site-packages;;
-  esac
+  if [ -n "$rec" ]; then
+    v=${rec#python-}; v=${v%%-*}; case $v in *.*.*) v=${v%.*};; esac
+    [ -d "$p/lib/python$v/site-packages" ] && sp=lib/python$v/site-packages
+  fi
   tl=
   if [ -n "$sp" ]; then
     asks=; [ $meta = y ] && asks=y

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from tui.demo.environment_catalogue import DRIVER, ENVIRONMENTS, WITHOUT_SHELL, Made
 from tui.demo.life import DemoContainer
@@ -26,6 +26,7 @@ _WORTH_A_LOOK = ("numpy", "transformers", "vllm", "lightning", "tensorflow-cpu",
 _CUDA_PREFIXES = ("nvidia-", "cuda-", "libcu")
 _CUDA_NAMES = ("cudnn", "nccl", "pytorch-cuda")
 _MIB = 1 << 20
+_NOT_ASKED = "No command is run in containers here: read through the engine"
 
 
 class DemoEnvironments:
@@ -35,10 +36,10 @@ class DemoEnvironments:
         """Args: world that they belong to."""
         self._world = world
 
-    def environments(self, container: Container) -> EnvironmentList:
+    def environments(self, container: Container, ask_inside: bool = True) -> EnvironmentList:
         """All of a container. Raises NoSuchContainer."""
         made = self._find(container)
-        hindrance = _hindrance(made)
+        hindrance = _hindrance(made) or ("" if ask_inside else _NOT_ASKED)
         found = tuple(_environment(made, each) for each in ENVIRONMENTS.get(made.blueprint.name, ()))
         return EnvironmentList(
             made.id,
@@ -49,7 +50,11 @@ class DemoEnvironments:
         )
 
     def packages(
-        self, container: Container, environments: Sequence[Environment], names_only: bool = False
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        names_only: bool = False,
+        ask_inside: bool = True,
     ) -> Sequence[Sequence[Package]]:
         """The packages of some environments. Raises NoSuchContainer."""
         catalogue = _by_prefix(self._find(container))
@@ -59,7 +64,11 @@ class DemoEnvironments:
         ]
 
     def sizes(
-        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        is_cancelled: Callable[[], bool],
+        only: Collection[str] | None = None,
     ) -> Mapping[str, EnvironmentSize]:
         """What environments take.
 
@@ -80,7 +89,7 @@ class DemoEnvironments:
         for each in environments:
             if is_cancelled():
                 break
-            if each.prefix in catalogue:
+            if each.prefix in catalogue and (only is None or each.prefix in only):
                 size = catalogue[each.prefix]
                 own = None if size.own_mib is None else size.own_mib * _MIB
                 measured[each.prefix] = EnvironmentSize(size.size_mib * _MIB, own)

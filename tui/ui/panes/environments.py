@@ -298,7 +298,7 @@ def _count_column(value: Callable[[Topic[Any]], Any]) -> PaneColumn[ContainerRow
         return "not asked yet" if row.container.is_alive else "it does not run"
 
     return PaneColumn(
-        Column("environments", "ENVS", 4, align_right=True),
+        Column("environments", "ENVS", 5, align_right=True),
         cell,
         lambda row: -1 if count(row) is None else count(row),
         falls=True,

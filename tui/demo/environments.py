@@ -40,7 +40,9 @@ class DemoEnvironments:
         """All of a container. Raises NoSuchContainer."""
         made = self._find(container)
         hindrance = _hindrance(made) or ("" if ask_inside else _NOT_ASKED)
-        found = tuple(_environment(made, each) for each in ENVIRONMENTS.get(made.blueprint.name, ()))
+        found = tuple(
+            _environment(made, each, not hindrance) for each in ENVIRONMENTS.get(made.blueprint.name, ())
+        )
         return EnvironmentList(
             made.id,
             found,
@@ -56,12 +58,13 @@ class DemoEnvironments:
         names_only: bool = False,
         ask_inside: bool = True,
     ) -> Sequence[Sequence[Package]]:
-        """The packages of some environments. Raises NoSuchContainer."""
+        """The packages of some environments, by name. Raises NoSuchContainer."""
         catalogue = _by_prefix(self._find(container))
-        return [
+        held = [
             packages_of(*catalogue[each.prefix].groups) if each.prefix in catalogue else ()
             for each in environments
         ]
+        return [tuple(sorted(each, key=lambda package: package.name.casefold())) for each in held]
 
     def sizes(
         self,
@@ -145,10 +148,9 @@ def _by_prefix(made: DemoContainer) -> Mapping[str, Made]:
     return {each.prefix: each for each in ENVIRONMENTS.get(made.blueprint.name, ())}
 
 
-def _environment(container: DemoContainer, made: Made) -> Environment:
+def _environment(container: DemoContainer, made: Made, can_ask: bool) -> Environment:
     """An environment as it is found now; through the engine nothing is known of processes and rights."""
     packages = packages_of(*made.groups)
-    can_ask = not _hindrance(container)
     begin = container.created_at + container.blueprint.created_ago
     modified_at = begin - made.modified_ago
     return Environment(

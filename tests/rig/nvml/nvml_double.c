@@ -584,6 +584,13 @@ EXPORT result_t nvmlDeviceGetTemperature(device_t *device, unsigned sensor, unsi
     return done(get_unsigned(device->gpu, "temperature", temperature));
 }
 
+/* Of Windows. */
+EXPORT result_t nvmlDeviceGetDriverModel(device_t *device, unsigned *current, unsigned *pending) {
+    (void)current, (void)pending;
+    BEGIN(device);
+    return done(NOT_SUPPORTED);
+}
+
 #if LEVEL >= 580
 typedef struct { unsigned version, sensor; int temperature; } temperature_t;
 

@@ -104,6 +104,18 @@ def test_a_slow_driver_is_not_a_hung_one(make_machine: MakeMachine) -> None:
     assert len(machine.report().gpus) == 8
 
 
+def test_a_driver_too_slow_for_the_deadline_is_shown_late_not_never(
+    make_machine: MakeMachine,
+) -> None:
+    machine = make_machine(deadline_seconds=0.1)
+    machine.scenario.rules["delay.*"] = 20
+    machine.write()
+    for temperature in (71, 72):
+        machine.gpu_lines().values["temperature"] = temperature
+        machine.write()
+        until(lambda: shown_temperature(machine) == temperature)  # noqa: B023
+
+
 def test_all_who_ask_at_once_get_an_answer_that_is_new(machine: Machine) -> None:
     machine.report()
     answers: list[GpuReport] = []
@@ -135,6 +147,11 @@ def test_what_nobody_foresaw_is_told_and_the_thread_lives_on(machine: Machine) -
         gpus.report()
     assert gpus.report().absence is None
     gpus.close()
+
+
+def shown_temperature(machine: Machine) -> int | None:
+    report = _report(machine)
+    return report.gpus[0].temperature_celsius.value if report else None
 
 
 def _report(machine: Machine) -> GpuReport | None:

@@ -38,7 +38,7 @@ class NvmlGpus:
         self._thread: threading.Thread | None = None
         self._is_wanted = self._is_closed = False
         # readings are numbered; the one that answers a question began after it was asked
-        self._begun = self._done = 0
+        self._begun = self._done = self._given = 0
         self._result: GpuReport | Exception | None = None
 
     def report(self) -> GpuReport:
@@ -56,9 +56,10 @@ class NvmlGpus:
             self._condition.wait_for(lambda: self._done >= needed or self._is_closed, self._deadline_seconds)
             if self._is_closed:
                 raise _closed()
-            if self._done < needed:
+            # a driver whose every call comes back, but slowly: what was read since the last report is news
+            if self._done < needed and self._done == self._given:
                 raise self._timeout()
-            result = self._result
+            result, self._given = self._result, self._done
         if isinstance(result, Exception):
             raise result
         assert result is not None

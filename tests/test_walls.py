@@ -80,6 +80,12 @@ def test_dialogs_are_imported_when_they_are_opened() -> None:
     assert screens == {"tui.ui.screens.main"}
 
 
+def test_nvml_is_loaded_when_somebody_asks_for_gpus() -> None:
+    program = "from tui.backends.gpu.nvml import NvmlGpus\ngpus = NvmlGpus()"
+    assert loaded(program, HEAVY) == set()
+    assert loaded(f"{program}\ngpus.report()", HEAVY) == {"pynvml"}
+
+
 def test_the_make_believe_machine_needs_no_backend() -> None:
     program = (
         "from tui.monitor.monitor import Monitor\nfrom tui.workstation import open_demo\nMonitor(open_demo())"

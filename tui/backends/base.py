@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from tui.model.compatibility import DriverFacts
 from tui.model.containers import Container, ContainerDetails, ContainerEvent
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, Package
+from tui.model.gpus import GpuReport
 from tui.model.hosts import EngineInfo, FileSystemSpace
 from tui.model.logs import LogRequest
 from tui.model.operations import Step
@@ -146,6 +147,20 @@ class Driver(Protocol):
 
     def facts(self) -> DriverFacts | None:
         """Its version and the GPUs, as far as they are known; None without a driver. Never raises."""
+
+
+class Gpus(Protocol):
+    """The GPUs of a host and what runs on them."""
+
+    def report(self) -> GpuReport:
+        """All figures, within some seconds; a host without a GPU is told in the report's `absence`.
+
+        Raises:
+            GpuTimeout: the driver does not answer; it is not asked again before it does.
+        """
+
+    def close(self) -> None:
+        """No more reports are wanted. Never waits."""
 
 
 class HostPids(Protocol):

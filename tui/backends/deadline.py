@@ -14,6 +14,8 @@ PING_SECONDS = 2.0
 STATS_SECONDS = 5.0
 #: The engine walks its containers for `/info`, which took seconds on hosts with hundreds.
 DESCRIBE_SECONDS = 20.0
+#: All figures of all GPUs, which take milliseconds. A hung driver must be told within 3 seconds.
+GPU_SECONDS = 2.5
 #: The engine's part of an action, beyond what the container itself may take.
 ACTION_SECONDS = 30.0
 

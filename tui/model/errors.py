@@ -5,6 +5,14 @@ EnvtuiError                title, detail, hint
 ├── UsageError             a command line that cannot mean anything
 ├── ReadOnlyRefusal        an action above SAFE while envtui runs read-only
 ├── SaveFailed             a file could not be written, and nothing of it is left
+├── GpuError               nothing can be known of the host's GPUs
+│   ├── NoGpuDriver        no library of a driver: a normal state of most machines
+│   ├── NoGpu              the driver works, and knows no GPU
+│   ├── GpuModuleMissing   the library is there, the kernel's module is not loaded
+│   ├── GpuMismatch        library and module are of different versions
+│   ├── GpuPermission      the driver does not let this user in
+│   ├── GpuTimeout         the driver took a call and does not come back from it
+│   └── GpuDriverError     anything else that the driver reports
 └── EngineError            the container engine did not do what was asked
     ├── EngineNotFound     nothing listens where the engine should be
     ├── EnginePermission   the socket is there, but not for this user
@@ -51,6 +59,55 @@ class ReadOnlyRefusal(EnvtuiError):
 
 class SaveFailed(EnvtuiError):
     """A file could not be written; nothing of it is left."""
+
+
+class GpuError(EnvtuiError):
+    """Nothing can be known of the host's GPUs."""
+
+
+class NoGpuDriver(GpuError):
+    """There is no library of a GPU driver on this host."""
+
+
+class NoGpu(GpuError):
+    """The driver works, and knows no GPU."""
+
+
+class GpuModuleMissing(GpuError):
+    """The driver's library is there, but the kernel's module is not loaded."""
+
+
+class GpuMismatch(GpuError):
+    """The driver's library and the kernel's module are of different versions.
+
+    Attributes:
+        library_version, module_version: None where one is not known.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        detail: str = "",
+        hint: str = "",
+        library_version: str | None = None,
+        module_version: str | None = None,
+    ) -> None:
+        """Args: as for EnvtuiError, plus both versions."""
+        super().__init__(title, detail, hint)
+        self.library_version = library_version
+        self.module_version = module_version
+
+
+class GpuPermission(GpuError):
+    """The driver does not let this user in."""
+
+
+class GpuTimeout(GpuError):
+    """The driver does not answer in time."""
+
+
+class GpuDriverError(GpuError):
+    """The driver reports an error that has no face of its own."""
 
 
 class EngineError(EnvtuiError):

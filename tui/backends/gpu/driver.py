@@ -31,8 +31,7 @@ class NvidiaDriver:
 
     def facts(self) -> DriverFacts | None:
         """Version and GPUs; None where neither `/proc` nor the settings know of a driver."""
-        found = _VERSION.search(_read(self._folder / "version"))
-        version = self._settings.driver_version or (found[1] if found else None)
+        version = self._settings.driver_version or _version_in(self._folder)
         names, capabilities = list(self._names()), self._settings.compute_capabilities
         if version is None and not capabilities:
             return None
@@ -47,6 +46,16 @@ class NvidiaDriver:
         for folder in folders:
             found = _MODEL.search(_read(folder / "information"))
             yield found[1] if found else ""
+
+
+def module_version(proc: Path = _PROC) -> str | None:
+    """Of the kernel module that is loaded; None where there is none, or it does not say."""
+    return _version_in(proc / "driver" / "nvidia")
+
+
+def _version_in(folder: Path) -> str | None:
+    found = _VERSION.search(_read(folder / "version"))
+    return found[1] if found else None
 
 
 def _gpus(names: list[str], capabilities: tuple[str, ...]) -> tuple[GpuFacts, ...] | None:

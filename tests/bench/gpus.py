@@ -1,0 +1,150 @@
+"""Prints what reading GPUs costs, beside nvitop's screen on the same make-believe driver.
+
+    python -m tests.bench.gpus [--seconds 20] [--gpus 8] [--processes 50] [--level 550]
+
+Both run at once, each as a program of its own that reads once a second. Nothing is asserted: machines
+differ, and a shared one is slow at times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.rig.nvml_double import Double, why_unavailable
+from tests.rig.nvml_scenario import GIB, ProcessLine, Scenario, full_gpu
+from tests.rig.terminal import TerminalSession
+
+_ROOT = Path(__file__).parents[2]
+# Both have imported all, and have read all that is read only once.
+_WARM_UP_SECONDS = 5.0
+_OURS = """
+import threading
+from tui.backends.gpu.nvml import NvmlGpus
+
+gpus, pause = NvmlGpus(), threading.Event()
+while True:
+    gpus.report()
+    pause.wait(1)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a program took in some seconds."""
+
+    cpu_seconds: float
+    calls: int
+
+
+class Watched:
+    """A program that reads the double, and its own log of calls."""
+
+    def __init__(self, name: str, pid: int, calls: Path) -> None:
+        """Args: a running one."""
+        self.name, self._pid, self._calls = name, pid, calls
+        self._cpu, self._lines = 0.0, 0
+
+    def begin(self) -> None:
+        """Count from here."""
+        self._cpu, self._lines = self._cpu_seconds(), self._count()
+
+    def cost(self) -> Cost:
+        """Since then."""
+        return Cost(self._cpu_seconds() - self._cpu, self._count() - self._lines)
+
+    def _cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _count(self) -> int:
+        return self._calls.read_bytes().count(b"\n") if self._calls.exists() else 0
+
+
+@contextlib.contextmanager
+def machine(folder: Path, gpus: int, processes: int, level: int) -> Iterator[Double]:
+    """A driver with so many GPUs, and real processes on them."""
+    sleepers = [subprocess.Popen(["sleep", "3600"]) for _ in range(processes)]
+    scenario = Scenario({number: full_gpu(number) for number in range(gpus)})
+    for place, sleeper in enumerate(sleepers):
+        line = ProcessLine(sleeper.pid, GIB // 4, "C", sm=place % 90 + 1, keep=False)
+        scenario.gpus[place % gpus].processes.append(line)
+    try:
+        yield Double(folder, scenario, level)
+    finally:
+        for sleeper in sleepers:
+            sleeper.kill()
+            sleeper.wait()
+
+
+def surroundings(double: Double, calls: Path) -> dict[str, str]:
+    """Of a program that reads the double and logs its calls to a file of its own."""
+    return {**double.environment(), "ENVTUI_NVML_CALLS": str(calls), "PYTHONPATH": str(_ROOT)}
+
+
+@contextlib.contextmanager
+def our_reader(double: Double, calls: Path) -> Iterator[Watched]:
+    """A program that does nothing but read."""
+    environment: Mapping[str, str] = {**os.environ, **surroundings(double, calls)}
+    with subprocess.Popen([sys.executable, "-c", _OURS], env=environment) as process:
+        yield Watched("our reader", process.pid, calls)
+        process.terminate()
+
+
+@contextlib.contextmanager
+def nvitop(double: Double, calls: Path) -> Iterator[Watched]:
+    """nvitop's screen in a terminal of its own."""
+    argv = [sys.executable, "-m", "nvitop", "-m", "full", "--interval", "1"]
+    environment = {**surroundings(double, calls), "TERM": "xterm-256color"}
+    with TerminalSession(argv, 160, 100, environment) as terminal:
+        yield Watched("nvitop's screen", terminal.pid, calls)
+
+
+def compare(double: Double, folder: Path, seconds: float) -> Iterator[str]:
+    """One line for each program."""
+    with our_reader(double, folder / "ours") as ours, nvitop(double, folder / "theirs") as theirs:
+        pause = threading.Event()
+        pause.wait(_WARM_UP_SECONDS)
+        for each in (ours, theirs):
+            each.begin()
+        pause.wait(seconds)
+        for each in (ours, theirs):
+            cost = each.cost()
+            yield (
+                f"{each.name:16} {cost.cpu_seconds:6.2f} s of processor in {seconds:g} s "
+                f"({cost.cpu_seconds / seconds * 100:5.2f} %), {cost.calls / seconds:7.1f} NVML calls a second"
+            )
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--gpus", type=int, default=8)
+    parser.add_argument("--processes", type=int, default=50)
+    parser.add_argument("--level", type=int, default=550)
+    options = parser.parse_args()
+    reason = why_unavailable()
+    if reason is not None:
+        print(f"nothing measured: {reason}")
+        return 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "double").mkdir()
+        with machine(folder / "double", options.gpus, options.processes, options.level) as double:
+            print(f"{options.gpus} GPUs, {options.processes} processes, driver level {options.level}")
+            for line in compare(double, folder, options.seconds):
+                print(line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

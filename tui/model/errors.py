@@ -5,6 +5,10 @@ EnvtuiError                title, detail, hint
 ├── UsageError             a command line that cannot mean anything
 ├── ReadOnlyRefusal        an action above SAFE while envtui runs read-only
 ├── SaveFailed             a file could not be written, and nothing of it is left
+├── ProcessError           a process of this machine was not ended
+│   ├── ProcessChanged     its number belongs to another process now, or it moved to another container
+│   ├── ProcessPermission  the kernel lets this user send it no signal
+│   └── ProcessStays       it got the signal and is still there
 └── EngineError            the container engine did not do what was asked
     ├── EngineNotFound     nothing listens where the engine should be
     ├── EnginePermission   the socket is there, but not for this user
@@ -51,6 +55,22 @@ class ReadOnlyRefusal(EnvtuiError):
 
 class SaveFailed(EnvtuiError):
     """A file could not be written; nothing of it is left."""
+
+
+class ProcessError(EnvtuiError):
+    """A process of this machine was not ended."""
+
+
+class ProcessChanged(ProcessError):
+    """The number belongs to another process than the one that was meant; nothing was done to it."""
+
+
+class ProcessPermission(ProcessError):
+    """This user may not end the process."""
+
+
+class ProcessStays(ProcessError):
+    """The process got the signal and has not ended in the time it was given."""
 
 
 class EngineError(EnvtuiError):

@@ -164,6 +164,9 @@ def placed(owner: ProcessOwner, listing: EnvironmentList | None) -> ProcessOwner
     if listing is None or listing.container_id != owner.container_id.value or not has_clues(owner.clues):
         return owner
     prefix = prefix_of(owner.clues, listing.environments)
+    if not prefix and owner.prefix.value is None:
+        # what could not be looked at may still run in one
+        return owner
     name = name_of(prefix, owner.clues, listing.environments)
     return replace(owner, prefix=Reading(prefix), environment=Reading(name))
 

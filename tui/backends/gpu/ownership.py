@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from tui.backends.conda.probe import NoShell
 from tui.backends.docker.engine import DockerEngine
 from tui.backends.gpu import inside
-from tui.backends.gpu.cgroup_id import ContainerGroup, container_group
 from tui.backends.gpu.process_files import ENDED, NotSeen, ProcessFiles, Stat, Status, first_path, text_of
 from tui.backends.parallel import in_parallel
 from tui.model.containers import Container, ContainerState
@@ -162,10 +161,9 @@ class LocalOwnership:
 
     def _first_look(self, pid: int, stat: Stat) -> _Seen:
         status = self._files.status(pid)
-        cgroup = self._files.cgroup(pid)
+        group, identity = self._files.container(pid)
         command_line = self._files.command_line(pid)
-        group = container_group(cgroup)
-        container_id = self._container_id(group, cgroup)
+        container_id = unknown(_NO_CONTAINER_NAMED) if identity is None else Reading(identity)
         uid, user = self._user(status)
         owner = replace(
             not_seen(pid, ""),
@@ -219,12 +217,6 @@ class LocalOwnership:
             return
         seen.program = seen.clues.program
         seen.reason = _UNCOLLECTED if seen.owner.state in _ENDED_STATES else _NO_PROGRAM
-
-    def _container_id(self, group: ContainerGroup, text: str) -> Reading[str]:
-        identity = group.container_id
-        # a control group namespace of our own hides the name of the container that it belongs to
-        is_told = bool(text.strip()) and (bool(identity) or self._files.has_host_groups)
-        return Reading(identity) if identity is not None and is_told else unknown(_NO_CONTAINER_NAMED)
 
     def _started_at(self, stat: Stat) -> Reading[float]:
         if self._booted_at is None:

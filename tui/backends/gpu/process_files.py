@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui.backends.gpu.cgroup_id import ContainerGroup, container_group
 from tui.model.owners import Clues
 
 # proc(5); a stat line has some 400 bytes, a status 1500
@@ -33,6 +34,13 @@ FOREIGN = (
 
 class NotSeen(Exception):
     """A process can't be looked at; the text says why."""
+
+
+class HasEnded(NotSeen):
+    """There is no such process, or it ended while it was looked at."""
+
+    def __init__(self) -> None:
+        super().__init__(ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class ProcessFiles:
         """Args: root of the kernel's files; is_there tells a hidden process from one that has ended."""
         self.root = str(root)
         self._is_there = is_there
-        self.has_host_groups = self._namespace("cgroup") in ("", _HOST_CGROUPS)
+        self._has_host_groups = self._namespace("cgroup") in ("", _HOST_CGROUPS)
         #: why numbers of the host mean nothing here, "" where they do
         self.why_foreign = "" if self._namespace("pid") in ("", _HOST_PIDS) else FOREIGN
 
@@ -96,9 +104,17 @@ class ProcessFiles:
                 numbers = tuple(map(int, line.split()[1:]))
         return Status(uid, numbers)
 
-    def cgroup(self, pid: int) -> str:
-        """The text of its control groups. Raises NotSeen."""
-        return self._read(pid, "cgroup").decode("utf-8", "surrogateescape")
+    def container(self, pid: int) -> tuple[ContainerGroup, str | None]:
+        """What its control groups say, and the container's id: OUTSIDE for none, None where they don't tell.
+
+        Raises:
+            NotSeen: it can't be looked at.
+        """
+        text = text_of(self._read(pid, "cgroup"))
+        group = container_group(text)
+        # a control group namespace of our own hides the name of the container that it belongs to
+        is_told = bool(group.container_ids) or (bool(text.strip()) and self._has_host_groups)
+        return group, group.container_id if is_told else None
 
     def command_line(self, pid: int) -> bytes:
         """Its words, each with a NUL behind it, or whatever it has written there. Raises NotSeen."""
@@ -181,7 +197,7 @@ class ProcessFiles:
         except OSError as error:
             if error.errno == errno.ENOENT and self._is_there(pid):
                 raise NotSeen(HIDDEN) from error
-            raise NotSeen(ENDED) from error
+            raise HasEnded from error
 
 
 def parse_stat(line: bytes) -> Stat:
@@ -189,14 +205,14 @@ def parse_stat(line: bytes) -> Stat:
     head, _, tail = line.rpartition(b")")
     fields = tail.split()
     if len(fields) < 20:
-        raise NotSeen(ENDED)
+        raise HasEnded
     try:
         # fields 3, 4 and 22 of proc(5)
         return Stat(
             int(fields[19]), fields[0].decode("ascii"), int(fields[1]), text_of(head.partition(b"(")[2])
         )
     except ValueError as error:
-        raise NotSeen(ENDED) from error
+        raise HasEnded from error
 
 
 def text_of(raw: bytes) -> str:

@@ -17,9 +17,9 @@ NO_ENVIRONMENT = ""
 
 # What the kernel writes behind the path of a program whose file was removed or replaced while it runs.
 _DELETED = " (deleted)"
-_PYTHON = re.compile(r"^(/.+)/bin/(?:python|pypy)[^/]*$")
-# Where managers put environments; nothing else calls a folder so and has a bin/ two levels below it.
-_NAMED = re.compile(r"^(/.*/envs/[^/]+)/")
+_PYTHON = re.compile(r"^(/.+)/bin/(?:python|pypy)[^/]*$", re.DOTALL)
+# Where managers put environments; others that call a folder so have no programs two levels below it.
+_NAMED = re.compile(r"^(/.*?/envs/[^/]+)/(?:bin|lib|libexec)/", re.DOTALL)
 _VENVS = frozenset({EnvironmentKind.VENV, EnvironmentKind.UV})
 
 
@@ -203,7 +203,9 @@ def prefix_of(clues: Clues, environments: Sequence[Environment] = ()) -> str:
         if venv:
             return venv
     if own is not None:
-        return own.prefix
+        # a listing may be older than an environment below one that it knows
+        named = _NAMED.match(program)
+        return named[1] if named and named[1].startswith(f"{own.prefix}/") else own.prefix
     called = _holder(clues.first_word, places)
     if not program:
         return called.prefix if called else _by_path(clues.first_word) or _activated(clues)
@@ -218,7 +220,8 @@ def name_of(prefix: str, clues: Clues, environments: Sequence[Environment] = ())
     for each in environments:
         if each.prefix == prefix:
             return each.name
-    if prefix and prefix == clues.conda_prefix and "/" not in clues.conda_name:
+    is_named = clues.conda_name and "/" not in clues.conda_name
+    if is_named and prefix == clues.conda_prefix:
         return clues.conda_name
     folder, _, last = prefix.rpartition("/")
     return last if folder.endswith("/envs") else ""

@@ -135,6 +135,8 @@ def matched(processes: Mapping[int, Told], wanted: Iterable[Wanted]) -> dict[int
                 each.numbers[position:],
             ):
                 found[each.pid] = told.clues
+                # the container's own first process may look like that of a numbering further inside
+                break
     return found
 
 

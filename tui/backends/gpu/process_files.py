@@ -283,6 +283,9 @@ def _around(path: str) -> Iterator[str]:
 
 
 def _is(root: int, folder: str, name: bytes, is_kind: Callable[[int], bool]) -> bool:
+    if _resolved(root, folder) != folder:
+        # it is gone, or leads elsewhere by now
+        return False
     path = folder.encode("utf-8", "surrogateescape").lstrip(b"/") + b"/" + name
     try:
         return is_kind(os.stat(path, dir_fd=root, follow_symlinks=False).st_mode)

@@ -1,4 +1,4 @@
-"""The script that containers run to tell of their processes, in each shell; answers whole, cut and strange."""
+"""The script that containers run to tell of their processes, in each shell; strange answers."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class TestMatched:
         assert read(record(12, 500, again=501), TOKEN).processes == {}
 
     def test_not_one_of_the_same_number_in_another_numbering(self) -> None:
-        # 70 on the host, 12 in the container, 1 in a numbering of its own; the container's first began with it
+        # 70 on the host, 12 in the container, 1 further inside; the container's first began with it
         inner = record(12, 500, numbers="12\t1", program="/inner")
         processes = read(record(1, 500, program="/init") + inner, TOKEN).processes
         assert matched(processes, [Wanted(70, 500, (70, 12, 1))]) == {70: Clues("/inner")}

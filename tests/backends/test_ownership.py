@@ -254,7 +254,7 @@ class TestGone:
 
     def test_a_number_that_is_given_away_while_it_is_looked_at(self, desk: Desk) -> None:
         """Never a mixture of two processes: what is read last must be of the one that was read first."""
-        reads = []
+        reads: list[int] = []
 
         class Reused(ProcessFiles):
             def clues(self, pid: int, command_line: bytes) -> Clues:

@@ -54,12 +54,12 @@ GPUS = (GpuAddress(0, FIRST, minor=1), GpuAddress(1, SECOND, SLICES, minor=2), G
 )
 def test_a_device_means_these(words: tuple[str, ...], expected: set[str]) -> None:
     entitlement = GpuEntitlement(Grant.SOME, words)
-    assert granted(entitlement, GPUS) == expected
+    assert granted(entitlement, GPUS) == frozenset(expected)
     assert missing(entitlement, GPUS) == (() if expected else words)
 
 
 def test_all_none_and_unknown() -> None:
-    assert granted(GpuEntitlement(Grant.ALL), GPUS) == {FIRST, SECOND, THIRD, *SLICES}
+    assert granted(GpuEntitlement(Grant.ALL), GPUS) == frozenset({FIRST, SECOND, THIRD, *SLICES})
     assert granted(GpuEntitlement(Grant.ALL), ()) == frozenset()
     assert granted(GpuEntitlement(Grant.NONE), GPUS) == frozenset()
     assert granted(GpuEntitlement(Grant.UNKNOWN), GPUS) is None
@@ -67,7 +67,7 @@ def test_all_none_and_unknown() -> None:
 
 def test_without_its_number_a_node_counts_as_the_index() -> None:
     gpus = tuple(replace(each, minor=None) for each in GPUS)
-    assert granted(GpuEntitlement(Grant.SOME, ("/dev/nvidia0",)), gpus) == {FIRST}
+    assert granted(GpuEntitlement(Grant.SOME, ("/dev/nvidia0",)), gpus) == frozenset({FIRST})
 
 
 def test_a_gpu_is_held_by_one_of_its_instances() -> None:

@@ -48,6 +48,7 @@ class FakeProc:
         state: str = "S",
         name: bytes = b"python",
         uid: int = 1000,
+        gid: int = 100,
         cgroup: str = "0::/",
         numbers: Sequence[int] | None = None,
         command: Sequence[bytes] = (b"python", b"train.py"),
@@ -55,7 +56,7 @@ class FakeProc:
         program: bytes | None = b"/usr/bin/python3.11",
         cwd: bytes = b"/work",
         root: Path | None = None,
-        uid_map: str = "0 0 4294967295",
+        id_map: str = "0 0 4294967295",
     ) -> Path:
         """A process, in place of another of that number; its folder."""
         folder = self.folder / str(pid)
@@ -65,10 +66,12 @@ class FakeProc:
         told = " ".join(map(str, numbers or (pid,))).replace(" ", "\t")
         (folder / "status").write_bytes(
             b"Name:\t" + name.replace(b"\n", b"\\n") + f"\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n".encode()
+            + f"Gid:\t{gid}\t{gid}\t{gid}\t{gid}\n".encode()
             + f"NSpid:\t{told}\n".encode()
         )  # fmt: skip
         (folder / "cgroup").write_text(f"{cgroup}\n")
-        (folder / "uid_map").write_text(f"         {uid_map}\n")
+        for kind in ("uid_map", "gid_map"):
+            (folder / kind).write_text(f"         {id_map}\n")
         self.command(pid, *command)
         (folder / "environ").write_bytes(b"".join(each + b"\0" for each in environ))
         if program is not None:

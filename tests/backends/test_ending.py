@@ -123,7 +123,7 @@ def test_whatever_differs_nothing_is_sent(
 
 
 def test_one_that_ends_between_the_look_and_the_signal(engine: DockerEngine, start: Start) -> None:
-    """Its number may be another's by then: the signal goes to whom the handle was opened for, or to nobody."""
+    """Its number may be another's by then: the signal goes to whom the handle was opened for."""
     meant = start("")
 
     class Vanishing(ProcessFiles):

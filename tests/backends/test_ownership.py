@@ -334,7 +334,7 @@ class TestRefused:
         assert {each.environment for each in found.values()} == {Reading("vision")}
         desk.now += 3600
         desk.owners_of.owners([7, 8, 9], [BOX])
-        assert desk.asked == [(BOX.id, "1000", [7, 8, 9])]
+        assert desk.asked == [(BOX.id, "1000:100", [7, 8, 9])]
 
     def test_only_the_new_one_is_asked_for(self, desk: Desk) -> None:
         desk.proc.add(7, cgroup=DOCKER)
@@ -344,15 +344,22 @@ class TestRefused:
         assert [pids for _, _, pids in desk.asked] == [[7], [8]]
 
     def test_each_user_inside_is_asked_apart_as_root_may_not_look_at_others(self, desk: Desk) -> None:
-        desk.proc.add(7, cgroup=DOCKER, uid=0)
+        desk.proc.add(7, cgroup=DOCKER, uid=0, gid=0)
         desk.proc.add(8, cgroup=DOCKER, uid=1000)
-        desk.owners_of.owners([7, 8], [BOX])
-        assert sorted(desk.asked) == [(BOX.id, "0", [7]), (BOX.id, "1000", [8])]
+        desk.proc.add(9, cgroup=DOCKER, uid=1000, gid=2000)
+        desk.owners_of.owners([7, 8, 9], [BOX])
+        assert sorted(desk.asked) == [
+            (BOX.id, "0:0", [7]),
+            (BOX.id, "1000:100", [8]),
+            (BOX.id, "1000:2000", [9]),
+        ]
 
     def test_users_of_a_container_that_counts_them_otherwise(self, desk: Desk) -> None:
-        desk.proc.add(7, cgroup=DOCKER, uid=101000, uid_map="0 100000 65536")
-        desk.owner()
-        assert desk.asked == [(BOX.id, "1000", [7])]
+        desk.proc.add(7, cgroup=DOCKER, uid=101000, gid=100100, id_map="0 100000 65536")
+        desk.proc.add(8, cgroup=DOCKER, uid=7, gid=100100, id_map="0 100000 65536")
+        found = desk.owners_of.owners([7, 8], [BOX])
+        assert desk.asked == [(BOX.id, "1000:100", [7])]
+        assert "what its container knows it by" in found[8].prefix.reason
 
     @pytest.mark.parametrize("state", [each for each in ContainerState if each is not ContainerState.RUNNING])
     def test_nothing_is_started_in_one_that_does_not_run(self, desk: Desk, state: ContainerState) -> None:

@@ -51,7 +51,7 @@ def ask(
     Args:
         http: the engine's, identified.
         container_id: of a running container.
-        user: of the container, who must be the one that the processes run as.
+        user: number of user and group in the container, which must be those that the processes run as.
         wanted: processes in it.
         seconds: for everything; what was told by then counts.
 

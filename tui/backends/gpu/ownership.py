@@ -54,7 +54,8 @@ class _Seen:
         program: None where it is refused to us.
         clues: None where nobody has told them.
         reason: why not.
-        numbers, uid_inside: what its container knows it by.
+        numbers: its PIDs, from the host's to the innermost.
+        user_inside: what it runs as in its container, "" where not known.
         ask_after: when its container may be asked (again), by our clock.
         asked_with: the command line that it had when its container told the clues.
     """
@@ -65,7 +66,7 @@ class _Seen:
     clues: Clues | None
     reason: str
     numbers: tuple[int, ...]
-    uid_inside: int | None
+    user_inside: str = ""
     ask_after: float = 0.0
     asked_with: bytes | None = None
 
@@ -180,7 +181,7 @@ class LocalOwnership:
             pod=group.pod,
             enclosing_ids=group.container_ids[:-1],
         )
-        seen = _Seen(owner, command_line, None, None, "", status.numbers, None)
+        seen = _Seen(owner, command_line, None, None, "", status.numbers)
         self._read_clues(seen)
         return seen
 
@@ -212,8 +213,7 @@ class LocalOwnership:
         try:
             seen.clues = self._files.clues(seen.owner.pid, seen.command_line)
         except PermissionError:
-            uid = seen.owner.uid.value
-            seen.uid_inside = None if uid is None else self._files.uid_inside(seen.owner.pid, uid)
+            seen.user_inside = self._files.user_inside(seen.owner.pid)
             return
         seen.program = seen.clues.program
         seen.reason = _UNCOLLECTED if seen.owner.state in _ENDED_STATES else _NO_PROGRAM
@@ -238,9 +238,13 @@ class LocalOwnership:
     # -- containers
 
     def _ask(self, seen: Iterable[_Seen], containers: Mapping[str, Container], ask_inside: bool) -> None:
-        """Ask each container about all of its processes that `/proc` refuses, with one command a user."""
+        """Ask each container about all of its processes that `/proc` refuses, with one command a user.
+
+        Not even root may look at others' programs without a capability that containers do not have
+        (ptrace(2), access mode checks: user and group must be the same).
+        """
         now = self._clock()
-        groups: dict[tuple[str, int], list[_Seen]] = defaultdict(list)
+        groups: dict[tuple[str, str], list[_Seen]] = defaultdict(list)
         for each in seen:
             if not each.is_open_question or now < each.ask_after:
                 continue
@@ -248,18 +252,18 @@ class LocalOwnership:
             reason = _why_not_asked(each, container, ask_inside)
             if reason:
                 each.reason = reason
-            elif container is not None and each.uid_inside is not None:
-                groups[container.id, each.uid_inside].append(each)
+            elif container is not None:
+                groups[container.id, each.user_inside].append(each)
         if groups:
             in_parallel(self._ask_one, list(groups.items()), _AT_ONCE, "ask-owners")
 
-    def _ask_one(self, group: tuple[tuple[str, int], list[_Seen]]) -> None:
-        (container_id, uid), seen = group
+    def _ask_one(self, group: tuple[tuple[str, str], list[_Seen]]) -> None:
+        (container_id, user), seen = group
         wanted = [inside.Wanted(each.owner.pid, each.owner.start_ticks or 0, each.numbers) for each in seen]
         told: Mapping[int, Clues] = {}
         try:
             self._engine.api_version()
-            told = inside.ask(self._engine.http, container_id, str(uid), wanted)
+            told = inside.ask(self._engine.http, container_id, user, wanted)
             reason = "another user's process, and its container does not tell of it"
         except NoShell:
             reason = "another user's process, and its container has no shell to ask"
@@ -296,7 +300,7 @@ def _why_not_asked(seen: _Seen, container: Container | None, ask_inside: bool) -
         return f"another user's process, and its container is {container.state}: nothing can be asked in it"
     if not ask_inside:
         return "another user's process, and read-only mode asks nothing inside its container"
-    if not seen.numbers or seen.uid_inside is None:
+    if not seen.numbers or not seen.user_inside:
         return "another user's process, and the kernel does not tell what its container knows it by"
     return ""
 

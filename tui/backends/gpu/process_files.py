@@ -58,11 +58,12 @@ class Status:
     """More of the same.
 
     Attributes:
-        uid: effective, on this host; None where not told.
+        uid, gid: effective, on this host; None where not told.
         numbers: its PIDs, from ours to the innermost; () where not told.
     """
 
     uid: int | None
+    gid: int | None
     numbers: tuple[int, ...]
 
 
@@ -95,14 +96,17 @@ class ProcessFiles:
     def status(self, pid: int) -> Status:
         """User and numbers. Raises NotSeen."""
         uid: int | None = None
+        gid: int | None = None
         numbers: tuple[int, ...] = ()
         for line in self._read(pid, "status").splitlines():
             # the name comes first and holds no line break: the kernel writes "\n" for one
             if line.startswith(b"Uid:") and uid is None:
                 uid = int(line.split()[2])
+            elif line.startswith(b"Gid:") and gid is None:
+                gid = int(line.split()[2])
             elif line.startswith(b"NSpid:"):
                 numbers = tuple(map(int, line.split()[1:]))
-        return Status(uid, numbers)
+        return Status(uid, gid, numbers)
 
     def container(self, pid: int) -> tuple[ContainerGroup, str | None]:
         """What its control groups say, and the container's id: OUTSIDE for none, None where they don't tell.
@@ -120,16 +124,21 @@ class ProcessFiles:
         """Its words, each with a NUL behind it, or whatever it has written there. Raises NotSeen."""
         return self._read(pid, "cmdline")
 
-    def uid_inside(self, pid: int, uid: int) -> int | None:
-        """The number that a user of this host has in a process's user namespace; None for none."""
-        try:
-            lines = self._read(pid, "uid_map").splitlines()
-        except NotSeen:
-            return None
-        for line in lines:
+    def user_inside(self, pid: int) -> str:
+        """User and group of a process as its own user namespace counts them, "UID:GID"; "" where not told.
+
+        Raises:
+            NotSeen: it can't be looked at.
+        """
+        status = self.status(pid)
+        ids = (self._inside(pid, "uid_map", status.uid), self._inside(pid, "gid_map", status.gid))
+        return "" if None in ids else ":".join(map(str, ids))
+
+    def _inside(self, pid: int, name: str, outside_id: int | None) -> int | None:
+        for line in self._read(pid, name).splitlines():
             inside, outside, count = map(int, line.split())
-            if outside <= uid < outside + count:
-                return inside + uid - outside
+            if outside_id is not None and outside <= outside_id < outside + count:
+                return inside + outside_id - outside
         return None
 
     def program(self, pid: int) -> str:

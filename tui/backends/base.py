@@ -7,11 +7,13 @@ from typing import Any, Protocol
 
 from tui.model.compatibility import DriverFacts
 from tui.model.containers import Container, ContainerDetails, ContainerEvent
+from tui.model.entitlement import GpuEntitlement
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, Package
 from tui.model.gpus import GpuReport
 from tui.model.hosts import EngineInfo, FileSystemSpace
 from tui.model.logs import LogRequest
 from tui.model.operations import Step
+from tui.model.owners import Ending, EndSignal, ProcessIdentity, ProcessOwner
 from tui.model.processes import ProcessTable
 from tui.model.services import Service
 from tui.model.stats import StatsSample
@@ -168,3 +170,52 @@ class HostPids(Protocol):
 
     def host_pids(self, container: Container, pids: Sequence[int]) -> Mapping[int, int] | None:
         """Host number by number in the container, of those that still run; None where it can't be known."""
+
+
+class Ownership(Protocol):
+    """Whose the processes of this host are."""
+
+    def owners(
+        self, pids: Collection[int], containers: Sequence[Container], ask_inside: bool = True
+    ) -> Mapping[int, ProcessOwner]:
+        """An owner for each number, with whatever could be found out; never raises.
+
+        Args:
+            pids: numbers of the host.
+            containers: all that the engine lists.
+            ask_inside: whether a command may be run in a container, where `/proc` does not tell enough.
+        """
+
+
+class ProcessEnding(Protocol):
+    """Ends processes of this host."""
+
+    def end(
+        self,
+        process: ProcessIdentity,
+        signal: EndSignal,
+        seconds: float,
+        container: Container | None = None,
+    ) -> Ending:
+        """Send a signal to exactly this process and wait until it is gone.
+
+        Args:
+            process: it is looked at again just before; whatever differs, nothing is sent.
+            signal: TERM or KILL.
+            seconds: to wait for its end.
+            container: the one that it runs in, as it is listed now. Where the kernel refuses, its engine is
+                asked to send the signal; None never asks it.
+
+        Raises:
+            ProcessChanged: it is another process by now.
+            ProcessPermission: this user may not.
+            ProcessStays: it is still there after so many seconds.
+            EngineError: the engine was asked, and failed.
+        """
+
+
+class Entitlements(Protocol):
+    """Which GPUs containers may use."""
+
+    def entitlement(self, container_id: str) -> GpuEntitlement:
+        """What one container may use. Raises an EngineError."""

@@ -13,6 +13,10 @@ EnvtuiError                title, detail, hint
 │   ├── GpuPermission      the driver does not let this user in
 │   ├── GpuTimeout         the driver took a call and does not come back from it
 │   └── GpuDriverError     anything else that the driver reports
+├── ProcessError           a process of this machine was not ended
+│   ├── ProcessChanged     its number belongs to another process now, or it moved to another container
+│   ├── ProcessPermission  the kernel lets this user send it no signal
+│   └── ProcessStays       it got the signal and is still there
 └── EngineError            the container engine did not do what was asked
     ├── EngineNotFound     nothing listens where the engine should be
     ├── EnginePermission   the socket is there, but not for this user
@@ -108,6 +112,22 @@ class GpuTimeout(GpuError):
 
 class GpuDriverError(GpuError):
     """The driver reports an error that has no face of its own."""
+
+
+class ProcessError(EnvtuiError):
+    """A process of this machine was not ended."""
+
+
+class ProcessChanged(ProcessError):
+    """The number belongs to another process than the one that was meant; nothing was done to it."""
+
+
+class ProcessPermission(ProcessError):
+    """This user may not end the process."""
+
+
+class ProcessStays(ProcessError):
+    """The process got the signal and has not ended in the time it was given."""
 
 
 class EngineError(EnvtuiError):

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
         Containers,
         Driver,
         Engine,
+        Entitlements,
         Environments,
+        Gpus,
         HostPids,
         Logs,
+        Ownership,
+        ProcessEnding,
         Services,
         Statistics,
     )
@@ -33,6 +37,9 @@ class Workstation:
         logs, services, environments: None where the host offers none.
         driver: None where the engine is on another machine, whose driver nobody can ask from here.
         host_pids: None where the host's processes can't be looked at.
+        gpus: None where the engine is on another machine, whose driver's library nobody can ask from here.
+        ownership, ending: None where the host's processes can't be looked at, or ended.
+        entitlements: None where containers can't be asked what GPUs they were given.
         now: the time that ages and the clock are shown by, in seconds since the epoch.
     """
 
@@ -45,6 +52,10 @@ class Workstation:
     environments: Environments | None = None
     driver: Driver | None = None
     host_pids: HostPids | None = None
+    gpus: Gpus | None = None
+    ownership: Ownership | None = None
+    ending: ProcessEnding | None = None
+    entitlements: Entitlements | None = None
     is_demo: bool = False
     now: Callable[[], float] = time.time
 
@@ -72,6 +83,7 @@ def open_local(
     from tui.backends.docker.services import DockerServices
     from tui.backends.docker.stats import DockerStatistics
     from tui.backends.gpu.driver import NvidiaDriver
+    from tui.backends.gpu.here import ContainerEntitlements, LocalGpus, LocalProcesses
     from tui.settings import GpuSettings
 
     endpoint = find(host, os.environ if environ is None else environ)
@@ -79,6 +91,7 @@ def open_local(
     # a unix socket is on this machine, so its containers' groups can be here, too; each is looked for
     is_here = endpoint.socket_path is not None
     cgroups = CgroupReader() if is_here else None
+    processes = LocalProcesses(engine) if is_here else None
     name = "local" if endpoint.origin == "default" else endpoint.url
     return Workstation(
         name,
@@ -90,6 +103,10 @@ def open_local(
         ContainerEnvironments(engine),
         host_pids=LocalHostPids() if is_here else None,
         driver=NvidiaDriver(gpu or GpuSettings()) if is_here else None,
+        gpus=LocalGpus() if is_here else None,
+        ownership=processes,
+        ending=processes,
+        entitlements=ContainerEntitlements(engine),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,16 +67,24 @@ class FakeEnvironments:
         self.tell = tell
         self.measured: list[str] = []
 
-    def environments(self, container: Container) -> EnvironmentList:
+    def environments(self, container: Container, ask_inside: bool = True) -> EnvironmentList:
         return self.tell(container)
 
     def packages(
-        self, container: Container, environments: Sequence[Environment], names_only: bool = False
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        names_only: bool = False,
+        ask_inside: bool = True,
     ) -> Sequence[Sequence[Package]]:
         raise AssertionError("nobody asked for packages")
 
     def sizes(
-        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        is_cancelled: Callable[[], bool],
+        only: Collection[str] | None = None,
     ) -> Mapping[str, EnvironmentSize]:
         self.measured.append(container.name)
         if container.name == "odd":

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from tests.backends.contract_environments import check_environments, check_no_such_container
 from tui.data import cuda_table
 from tui.demo.environment_catalogue import ENVIRONMENTS
 from tui.demo.environments import DemoDriver, DemoEnvironments, DemoHostPids
@@ -139,6 +140,11 @@ class TestHowTheyAreFound:
         world.faults.engine_gone = True
         with pytest.raises(EngineNotFound):
             DemoEnvironments(world).environments(target)
+
+
+def test_the_contract_of_every_host(world: DemoWorld) -> None:
+    check_environments(DemoEnvironments(world), container(world, "dl-dev"))
+    check_no_such_container(DemoEnvironments(world))
 
 
 class TestPackages:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.contract_environments import check_environments, check_no_such_container
 from tests.engine import environment_images as images
 from tests.rig.conda_channel import CondaChannel
 from tests.rig.conda_prefixes import SITE, make_channel
@@ -113,6 +114,11 @@ def test_conda_in_good_and_in_bad_order(box: Box) -> None:
     assert found["/home/alice/.conda/envs/private"].user == "alice"
     for name in images.HOSTILE_NAMES:
         assert (found[f"{envs}/{name}"].name, found[f"{envs}/{name}"].conda_packages) == (name, 1)
+
+
+def test_the_contract_of_every_host(box: Box) -> None:
+    check_environments(box.environments, box.run(images.CONDA, images.make_conda))
+    check_no_such_container(box.environments)
 
 
 def test_what_is_broken_is_said(box: Box) -> None:

@@ -137,7 +137,7 @@ class TestMonitor:
         monitor = Monitor(Workstation("scripted", host, host, host))
         monitor.start()
         monitor.show_containers([A])
-        monitor.watch_header()
+        monitor.begin_the_rest()
         until(lambda: monitor.store.value(CONTAINERS))
         until(lambda: host.streams)
         monitor.stop()
@@ -147,7 +147,7 @@ class TestMonitor:
         monitor.start()
         until(lambda: host_of(monitor).streams)
         assert host_of(monitor).count("describe") == 0
-        monitor.watch_header()
+        monitor.begin_the_rest()
         space = until(lambda: monitor.store.value(DATA_ROOT))
         assert space.path == "/var/lib/docker"
         known = monitor.store.value(ENGINE)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.rig.conda_channel import PLACEHOLDER, CondaChannel
@@ -113,7 +114,9 @@ class Tree:
             cache: of packages in the image, whose files the prefix links to.
             command: that made it, for the history.
         """
-        asyncio.run(self._install(prefix, specs, cache))
+        # a thread of its own, as a test may run in an event loop
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: asyncio.run(self._install(prefix, specs, cache))).result()
         meta = f"{prefix}/conda-meta"
         self.write(
             f"{meta}/history",

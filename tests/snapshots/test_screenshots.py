@@ -10,12 +10,14 @@ from textual.pilot import Pilot
 
 from tests.rig.waiting import until_async
 from tui.demo.world import DemoWorld, FrozenClock
+from tui.model.environments import ListedBy
 from tui.monitor.monitor import Monitor
 from tui.monitor.tail import TailState
 from tui.monitor.topics import DATA_ROOT
 from tui.settings import Settings
 from tui.ui.app import EnvtuiApp
 from tui.ui.panes.containers import ContainersPane
+from tui.ui.panes.environments import EnvironmentsPane
 from tui.ui.panes.logs import LogsPane
 from tui.workstation import open_demo
 
@@ -51,6 +53,22 @@ def log_settled(app: EnvtuiApp) -> bool:
     return bool(tails) and is_read and not pane._has_news and pane._choice is None
 
 
+def environments_settled(app: EnvtuiApp) -> bool:
+    """Every container was asked, and what is on screen of the selected one is measured."""
+    pane = app.screen_stack[0].query_one(EnvironmentsPane)
+    known = pane.known
+    if known is None or known.listing is None:
+        return pane.shows_all or not pane.region or known is None
+    measurable = {each.prefix for each in known.listing.environments if each.kind != "system"}
+    is_measured = known.sizes.keys() >= measurable or known.listing.listed_by is ListedBy.ARCHIVE
+    return not pane.region or is_measured
+
+
+def at_rest(app: EnvtuiApp) -> bool:
+    """Nobody is asked for environments, and what is known of them was shown."""
+    return app.monitor.is_at_rest and not app.monitor.store._changed
+
+
 async def picture(
     name: str, size: tuple[int, int], keys: tuple[str, ...], update: bool, theme: str = "textual-dark"
 ) -> None:
@@ -61,9 +79,11 @@ async def picture(
     try:
         async with app.run_test(size=size) as pilot:
             await until_async(lambda: settled(app))
+            await until_async(lambda: at_rest(app))
             for key in keys:
                 await pilot.press(key)
                 await quiet(pilot)
+            await until_async(lambda: at_rest(app) and environments_settled(app))
             await until_async(lambda: log_settled(app))
             await quiet(pilot)
             drawn = app.export_screenshot(title="envtui", simplify=True)
@@ -128,4 +148,19 @@ async def test_logs_pane_looks_as_in_the_screenshot(
     request: pytest.FixtureRequest, name: str, size: tuple[int, int], keys: tuple[str, ...]
 ) -> None:
     keys = tuple("minus" if key == "-" else key for key in keys)
+    await picture(name, size, keys, bool(request.config.getoption("--update")))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "keys"),
+    [
+        ("environments-80x24", (80, 24), ("j", "enter", "j", "j", "j")),
+        ("environments-120x36", (120, 36), ("j", "enter", "j", "j", "j")),
+        ("environments-all-120x36", (120, 36), ("j", "enter", "E", "plus")),
+        ("packages-120x36", (120, 36), ("j", "enter", "j", "j", "j", "i")),
+    ],
+)
+async def test_environments_pane_looks_as_in_the_screenshot(
+    request: pytest.FixtureRequest, name: str, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
     await picture(name, size, keys, bool(request.config.getoption("--update")))

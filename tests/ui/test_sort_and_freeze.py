@@ -73,10 +73,10 @@ class TestOrder:
     async def test_columns_go_round_and_those_without_an_order_are_left_out(self) -> None:
         async with desk(size=(160, 24)) as at:
             seen = []
-            for _ in range(7):
+            for _ in range(8):
                 await at.press(">")
                 seen += [title for title in header(at).split() if title.endswith(("▲", "▼"))]
-            assert seen == ["NAME▲", "CPU▼", "MEMORY▼", "AGE▼", "IMAGE▲", "PROJECT▲", "STATE▲"]
+            assert seen == ["NAME▲", "CPU▼", "MEMORY▼", "ENVS▼", "AGE▼", "IMAGE▲", "PROJECT▲", "STATE▲"]
 
     async def test_the_other_direction(self) -> None:
         async with desk() as at:

@@ -108,26 +108,38 @@ class Services(Protocol):
 class Environments(Protocol):
     """The Python environments inside a host's containers. Nothing is ever written in a container."""
 
-    def environments(self, container: Container) -> EnvironmentList:
-        """All environments of a container, running or not, with one command in it where it has a shell.
+    def environments(self, container: Container, ask_inside: bool = True) -> EnvironmentList:
+        """All environments of a container, running or not.
+
+        With `ask_inside` by one command in it where it runs and has a shell, else through the engine alone.
 
         Raises:
             EngineError: nothing could be found out; a listing that is cut short is told in its `problem`.
         """
 
     def packages(
-        self, container: Container, environments: Sequence[Environment], names_only: bool = False
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        names_only: bool = False,
+        ask_inside: bool = True,
     ) -> Sequence[Sequence[Package]]:
         """The packages of some environments of one container, in their order.
 
-        `names_only` tells names and versions alone, and is quick. Raises an EngineError.
+        `names_only` tells names and versions alone, and is quick; without `ask_inside`, pip's are not known.
+        Raises an EngineError.
         """
 
     def sizes(
-        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        is_cancelled: Callable[[], bool],
+        only: Collection[str] | None = None,
     ) -> Mapping[str, EnvironmentSize]:
         """What environments of one container take, by prefix; slow, ended soon after `is_cancelled` says so.
 
+        `environments` are all of the container, as one may lie in another; with `only`, those are measured.
         A prefix that can't be measured is left out. Raises an EngineError.
         """
 

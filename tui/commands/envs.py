@@ -71,7 +71,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     listed, _ = workstation.containers.containers()
     chosen = _chosen(listed, options.container)
     answers = in_parallel(
-        lambda container: _ask(workstation, backend, container, options.sizes),
+        lambda container: _ask(workstation, backend, container, options.sizes, not settings.read_only),
         chosen,
         _CONTAINERS_AT_ONCE,
         "environments",
@@ -104,13 +104,22 @@ def _chosen(listed: Sequence[Container], wanted: str | None) -> list[Container]:
     return found
 
 
-def _ask(workstation: Workstation, backend: Environments, container: Container, with_sizes: bool) -> _Answer:
-    """All that one container tells; what fails is kept beside what came before it."""
+def _ask(
+    workstation: Workstation,
+    backend: Environments,
+    container: Container,
+    with_sizes: bool,
+    ask_inside: bool,
+) -> _Answer:
+    """All that one container tells; what fails is kept beside what came before it.
+
+    A command is run in it only with `ask_inside`; sizes can't be measured without.
+    """
     answer = _Answer(container)
     try:
         # its first process and its start are told by nothing else
         answer.container = with_details(container, workstation.containers.details(container.id))
-        answer.listing = listing = backend.environments(answer.container)
+        answer.listing = listing = backend.environments(answer.container, ask_inside)
         if listing.problem is not None:
             answer.errors.append(listing.problem)
         answer.host_pids = _host_pids(workstation, answer.container, listing)

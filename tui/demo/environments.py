@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from tui.demo.environment_catalogue import DRIVER, ENVIRONMENTS, WITHOUT_SHELL, Made
 from tui.demo.life import DemoContainer
@@ -26,6 +26,7 @@ _WORTH_A_LOOK = ("numpy", "transformers", "vllm", "lightning", "tensorflow-cpu",
 _CUDA_PREFIXES = ("nvidia-", "cuda-", "libcu")
 _CUDA_NAMES = ("cudnn", "nccl", "pytorch-cuda")
 _MIB = 1 << 20
+_NOT_ASKED = "No command is run in containers here: read through the engine"
 
 
 class DemoEnvironments:
@@ -35,11 +36,13 @@ class DemoEnvironments:
         """Args: world that they belong to."""
         self._world = world
 
-    def environments(self, container: Container) -> EnvironmentList:
+    def environments(self, container: Container, ask_inside: bool = True) -> EnvironmentList:
         """All of a container. Raises NoSuchContainer."""
         made = self._find(container)
-        hindrance = _hindrance(made)
-        found = tuple(_environment(made, each) for each in ENVIRONMENTS.get(made.blueprint.name, ()))
+        hindrance = _hindrance(made) or ("" if ask_inside else _NOT_ASKED)
+        found = tuple(
+            _environment(made, each, not hindrance) for each in ENVIRONMENTS.get(made.blueprint.name, ())
+        )
         return EnvironmentList(
             made.id,
             found,
@@ -49,17 +52,26 @@ class DemoEnvironments:
         )
 
     def packages(
-        self, container: Container, environments: Sequence[Environment], names_only: bool = False
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        names_only: bool = False,
+        ask_inside: bool = True,
     ) -> Sequence[Sequence[Package]]:
-        """The packages of some environments. Raises NoSuchContainer."""
+        """The packages of some environments, by name. Raises NoSuchContainer."""
         catalogue = _by_prefix(self._find(container))
-        return [
+        held = [
             packages_of(*catalogue[each.prefix].groups) if each.prefix in catalogue else ()
             for each in environments
         ]
+        return [tuple(sorted(each, key=lambda package: package.name.casefold())) for each in held]
 
     def sizes(
-        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        is_cancelled: Callable[[], bool],
+        only: Collection[str] | None = None,
     ) -> Mapping[str, EnvironmentSize]:
         """What environments take.
 
@@ -80,7 +92,7 @@ class DemoEnvironments:
         for each in environments:
             if is_cancelled():
                 break
-            if each.prefix in catalogue:
+            if each.prefix in catalogue and (only is None or each.prefix in only):
                 size = catalogue[each.prefix]
                 own = None if size.own_mib is None else size.own_mib * _MIB
                 measured[each.prefix] = EnvironmentSize(size.size_mib * _MIB, own)
@@ -136,10 +148,9 @@ def _by_prefix(made: DemoContainer) -> Mapping[str, Made]:
     return {each.prefix: each for each in ENVIRONMENTS.get(made.blueprint.name, ())}
 
 
-def _environment(container: DemoContainer, made: Made) -> Environment:
+def _environment(container: DemoContainer, made: Made, can_ask: bool) -> Environment:
     """An environment as it is found now; through the engine nothing is known of processes and rights."""
     packages = packages_of(*made.groups)
-    can_ask = not _hindrance(container)
     begin = container.created_at + container.blueprint.created_ago
     modified_at = begin - made.modified_ago
     return Environment(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tui.model.errors import EnvtuiError
+
+if TYPE_CHECKING:
+    from tui.model.compatibility import Verdict
 
 #: Container id and prefix: names repeat, and an environment may have none.
 EnvironmentKey = tuple[str, str]
@@ -193,3 +198,24 @@ class EnvironmentSize:
     size_bytes: int
     own_bytes: int | None
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEnvironments:
+    """What is known of one container's environments by now.
+
+    Attributes:
+        listing: the newest that came, None before the first.
+        error: why the newest question was not answered; `listing` is then the one before it.
+        is_listing: they are being asked for.
+        verdicts: by prefix, whether each can use the host's GPUs.
+        sizes: by prefix, of those that were measured and have not changed since.
+        measuring: prefix of the one that is being measured, "" for none.
+    """
+
+    listing: EnvironmentList | None = None
+    error: EnvtuiError | None = None
+    is_listing: bool = False
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    sizes: Mapping[str, EnvironmentSize] = field(default_factory=dict)
+    measuring: str = ""

@@ -9,8 +9,10 @@ from typing import TypeVar
 from tui import diagnostics
 from tui.model.errors import EnvtuiError
 from tui.model.hosts import FileSystemSpace
-from tui.model.operations import Plan
+from tui.model.operations import Operation, Plan, Step
 from tui.monitor.container_watch import ContainerWatch
+from tui.monitor.environment_watch import EnvironmentWatch
+from tui.monitor.exec_gate import ExecGate, GatedEnvironments
 from tui.monitor.jobs import Job, JobRunner
 from tui.monitor.log_saver import LogSaver
 from tui.monitor.log_watch import LogWatch
@@ -42,9 +44,19 @@ class Monitor:
         self._data_root: Poller[FileSystemSpace | None] = Poller(
             self.store, DATA_ROOT, self._read_data_root, _DATA_ROOT_SECONDS, longest_wait=5.0
         )
+        self.exec_gate = ExecGate()
         self._jobs = JobRunner(
-            workstation.containers.perform, self.store, after=self._containers.list_soon, read_only=read_only
+            self._perform, self.store, after=self._containers.list_soon, read_only=read_only
         )
+        #: None where the host can't be asked for environments
+        self.environments: GatedEnvironments | None = None
+        self._environment_watch: EnvironmentWatch | None = None
+        if workstation.environments is not None:
+            # a command run inside changes the container a little
+            self.environments = GatedEnvironments(workstation.environments, self.exec_gate, not read_only)
+            self._environment_watch = EnvironmentWatch(
+                self.environments, workstation.driver, self.store, measures=not read_only
+            )
         self.logs = LogWatch(workstation.logs, self.store, workstation.now) if workstation.logs else None
         self.saver = LogSaver(workstation.logs, self.store) if workstation.logs else None
         self._questions = threading.BoundedSemaphore(_QUESTIONS_AT_ONCE)
@@ -62,30 +74,48 @@ class Monitor:
         """
         for part in (self._containers, self._statistics, self._data_root):
             part.stop()
+        if self._environment_watch is not None:
+            self._environment_watch.stop()
         if self.logs is not None:
             self.logs.stop()
         if self.saver is not None:
             self.saver.stop()
 
-    def watch_header(self) -> None:
-        """Begin to read what only the header shows; after the first paint, because nobody waits for it."""
+    def begin_the_rest(self) -> None:
+        """Begin to read what nobody waits for: the header's figures, environments; after the first paint."""
         self._data_root.want(True)
+        if self._environment_watch is not None:
+            self._environment_watch.start()
 
     def show_containers(self, container_ids: Sequence[str]) -> None:
         """These are on screen: keep their figures fresh and know their details."""
         self._statistics.want(container_ids)
         self._containers.want_details(container_ids)
 
+    def show_environments(self, container_ids: Iterable[str]) -> None:
+        """The environments of these containers are on screen."""
+        if self._environment_watch is not None:
+            self._environment_watch.show(container_ids)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether no environment is being asked for."""
+        return self._environment_watch is None or self._environment_watch.is_at_rest
+
     def select_container(self, container_id: str | None, marked_ids: Sequence[str] = ()) -> None:
         """The chosen container and those that are marked, for every pane."""
         selection = Selection(container_id, tuple(marked_ids))
         if self.store.value(SELECTION) != selection:
             self.store.put(SELECTION, selection)
+            if self._environment_watch is not None:
+                self._environment_watch.select(container_id)
 
     def refresh(self) -> None:
         """Read everything anew."""
         self._containers.refresh()
         self._data_root.poke()
+        if self._environment_watch is not None:
+            self._environment_watch.refresh()
 
     def submit(self, plan: Plan) -> Job:
         """Carry out a plan. Raises ReadOnlyRefusal or JobRefused."""
@@ -120,6 +150,13 @@ class Monitor:
                 answered(answer)
 
         threading.Thread(target=run, name="question", daemon=True).start()
+
+    def _perform(self, step: Step) -> None:
+        if step.operation is Operation.PAUSE:
+            with self.exec_gate.held(step.container_id):
+                self.workstation.containers.perform(step)
+        else:
+            self.workstation.containers.perform(step)
 
     def _read_data_root(self) -> FileSystemSpace | None:
         known = self.store.value(ENGINE)

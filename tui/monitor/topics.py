@@ -10,6 +10,7 @@ from tui.model.errors import EnvtuiError
 
 if TYPE_CHECKING:
     from tui.model.containers import Container
+    from tui.model.environments import KnownEnvironments
     from tui.model.hosts import EngineInfo, FileSystemSpace
     from tui.model.stats import ContainerStats
     from tui.monitor.jobs import CommandRecord, Job
@@ -53,6 +54,7 @@ CONTAINERS: Topic[tuple[Container, ...]] = Topic("containers")
 STATISTICS: Topic[Mapping[str, ContainerStats]] = Topic("statistics")
 ENGINE: Topic[EngineInfo] = Topic("engine")
 DATA_ROOT: Topic[FileSystemSpace | None] = Topic("data-root")
+ENVIRONMENTS: Topic[Mapping[str, KnownEnvironments]] = Topic("environments")
 SELECTION: Topic[Selection] = Topic("selection")
 JOBS: Topic[tuple[Job, ...]] = Topic("jobs")
 COMMANDS: Topic[tuple[CommandRecord, ...]] = Topic("commands")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tui.backends.docker.engine import DockerEngine
@@ -23,21 +23,29 @@ class ContainerEnvironments:
         self._lock = threading.Lock()
         self._loaded: DockerEnvironments | None = None
 
-    def environments(self, container: Container) -> EnvironmentList:
+    def environments(self, container: Container, ask_inside: bool = True) -> EnvironmentList:
         """All environments of a container, running or not. Raises an EngineError."""
-        return self._backend.environments(container)
+        return self._backend.environments(container, ask_inside)
 
     def packages(
-        self, container: Container, environments: Sequence[Environment], names_only: bool = False
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        names_only: bool = False,
+        ask_inside: bool = True,
     ) -> Sequence[Sequence[Package]]:
         """The packages of some environments of one container, in their order. Raises an EngineError."""
-        return self._backend.packages(container, environments, names_only)
+        return self._backend.packages(container, environments, names_only, ask_inside)
 
     def sizes(
-        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        is_cancelled: Callable[[], bool],
+        only: Collection[str] | None = None,
     ) -> Mapping[str, EnvironmentSize]:
         """What they take, by prefix, of those that could be measured. Raises an EngineError."""
-        return self._backend.sizes(container, environments, is_cancelled)
+        return self._backend.sizes(container, environments, is_cancelled, only)
 
     @property
     def _backend(self) -> DockerEnvironments:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -37,6 +37,7 @@ _START, _END = b"V 4\0", b"\0Z 1\0"
 _MOST_KNOWN = 500
 # a file that is edited in place changes nothing that the listing itself would see
 _ORIGIN_SECONDS = 60.0
+_NOT_ASKED = "No command is run in containers here: read through the engine, which tells less"
 _NO_SHELL = "This container has no shell: read through the engine, which tells less"
 _STATES = {
     ContainerState.PAUSED: "This container is paused: read through the engine, which tells less",
@@ -65,16 +66,22 @@ class DockerEnvironments:
         self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._placed: OrderedDict[str, dict[str, _Placed]] = OrderedDict()
 
-    def environments(self, container: Container) -> EnvironmentList:
+    def environments(self, container: Container, ask_inside: bool = True) -> EnvironmentList:
         """All environments of a container, running or not.
 
         Nothing is written in it, and neither conda nor Python are started.
+
+        Args:
+            container: as it is listed now.
+            ask_inside: whether a command may be run in it.
 
         Raises:
             NoSuchContainer: it is gone.
             EngineError: nothing could be found out.
         """
         self._engine.api_version()
+        if container.state is ContainerState.RUNNING and not ask_inside:
+            return self._through_engine(container, _NOT_ASKED)
         if container.state is ContainerState.RUNNING:
             try:
                 return self._asked_inside(container)
@@ -84,7 +91,11 @@ class DockerEnvironments:
         return self._through_engine(container, note)
 
     def packages(
-        self, container: Container, environments: Sequence[Environment], names_only: bool = False
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        names_only: bool = False,
+        ask_inside: bool = True,
     ) -> Sequence[Sequence[Package]]:
         """The packages of some environments of one container, in their order.
 
@@ -92,15 +103,20 @@ class DockerEnvironments:
             container: whose environments they are.
             environments: as listed.
             names_only: names and versions are enough, which opens no file.
+            ask_inside: whether a command may be run in it.
 
         Raises:
             EngineError: they can't be read.
         """
         self._engine.api_version()
-        return PackageReader(self._engine.http).packages(container, environments, names_only)
+        return PackageReader(self._engine.http).packages(container, environments, names_only, ask_inside)
 
     def sizes(
-        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        is_cancelled: Callable[[], bool],
+        only: Collection[str] | None = None,
     ) -> Mapping[str, EnvironmentSize]:
         """What environments of one container take, by prefix; one that can't be measured is left out.
 
@@ -108,7 +124,7 @@ class DockerEnvironments:
             EngineError: nothing can be run in the container.
         """
         self._engine.api_version()
-        return SizeReader(self._engine.http).sizes(container, environments, is_cancelled)
+        return SizeReader(self._engine.http).sizes(container, environments, is_cancelled, only)
 
     def _asked_inside(self, container: Container) -> EnvironmentList:
         told, run = self._probed(container.id)

@@ -42,7 +42,11 @@ class PackageReader:
         self._http = http
 
     def packages(
-        self, container: Container, environments: Sequence[Environment], names_only: bool
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        names_only: bool,
+        ask_inside: bool = True,
     ) -> list[tuple[Package, ...]]:
         """The packages of each environment, by name.
 
@@ -52,7 +56,7 @@ class PackageReader:
             EngineError: they can't be read.
         """
         told = [_Told() for _ in environments]
-        can_ask = container.state is ContainerState.RUNNING
+        can_ask = ask_inside and container.state is ContainerState.RUNNING
         if can_ask:
             try:
                 told = self._asked(container.id, [each.prefix for each in environments], not names_only)

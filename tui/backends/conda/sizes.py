@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from tui.backends.conda import names, probe
@@ -44,11 +44,21 @@ class SizeReader:
         self._http = http
 
     def sizes(
-        self, container: Container, environments: Sequence[Environment], is_cancelled: Callable[[], bool]
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        is_cancelled: Callable[[], bool],
+        only: Collection[str] | None = None,
     ) -> Mapping[str, EnvironmentSize]:
         """Sizes by prefix, of those that could be measured until it was cancelled.
 
         A Python of the system is not measured: its folder is the system's.
+
+        Args:
+            container: whose environments they are.
+            environments: all of it; one may lie in another.
+            is_cancelled: whether nobody wants to know any more.
+            only: prefixes to measure, None for all.
 
         Raises:
             Conflict: the container does not run, or can't run a command.
@@ -61,7 +71,8 @@ class SizeReader:
         for environment in environments:
             if is_cancelled():
                 break
-            if environment.kind is EnvironmentKind.SYSTEM:
+            is_wanted = only is None or environment.prefix in only
+            if environment.kind is EnvironmentKind.SYSTEM or not is_wanted:
                 continue
             below = [each for each in prefixes if each.startswith(f"{environment.prefix}/")]
             # of an installation the package cache and its environments are something of their own

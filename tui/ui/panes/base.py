@@ -12,6 +12,7 @@ from tui.model.errors import EnvtuiError
 from tui.monitor.topics import Topic
 from tui.ui.actions import Action
 from tui.ui.bridge import Bridge
+from tui.ui.panes.pane_columns import ContributedColumn
 
 
 class Shell(Protocol):
@@ -41,6 +42,15 @@ class Pane(Vertical):
     def shell(self) -> Shell:
         """The screen that it is on."""
         return cast(Shell, self.screen)
+
+    # -- other panes
+
+    def contributed(self) -> Sequence[ContributedColumn]:
+        """Columns for the tables of other panes, as far as the host has what fills them."""
+        return ()
+
+    def contribute(self, column: ContributedColumn) -> None:
+        """Have a column of another pane; only what has a table can."""
 
     # -- keys
 

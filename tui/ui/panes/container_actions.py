@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tui.model.containers import ALIVE_STATES, Container, ContainerDetails, ContainerState
@@ -12,6 +12,7 @@ from tui.model.operations import STOP_GRACE_SECONDS, Operation, Plan, operation_
 from tui.ui.text import printable
 
 if TYPE_CHECKING:
+    from tui.model.services import Service
     from tui.ui.panes.containers import ContainersPane
 
 # What the engine accepts (moby, daemon/names): anything else would only come back as an error.
@@ -224,15 +225,13 @@ def services(pane: ContainersPane) -> None:
     backend = monitor.workstation.services
     if row is not None and backend is not None:
         container = row.container
-        pane.app.push_screen(
-            ServicesScreen(
-                container.name,
-                pane.bridge,
-                # a command run inside changes the container a little
-                lambda: backend.services(container, ask_inside=not monitor.read_only),
-                lambda: why_none(container),
-            )
-        )
+
+        def ask() -> Sequence[Service]:
+            # a command run inside changes the container a little, and must not meet its pause
+            with monitor.exec_gate.command(container.id):
+                return backend.services(container, ask_inside=not monitor.read_only)
+
+        pane.app.push_screen(ServicesScreen(container.name, pane.bridge, ask, lambda: why_none(container)))
 
 
 def copy(pane: ContainersPane, read: Callable[[Container], str], what: str) -> None:

@@ -13,7 +13,8 @@ from tui.model.units import format_bytes, format_percent, format_rate
 from tui.monitor.topics import CONTAINERS, STATISTICS
 from tui.ui.actions import Action, Danger
 from tui.ui.panes import container_actions
-from tui.ui.panes.table import PaneColumn, TablePane
+from tui.ui.panes.pane_columns import PaneColumn
+from tui.ui.panes.table import TablePane
 from tui.ui.text import printable
 from tui.ui.widgets.columns import Column
 from tui.ui.widgets.line_bar import Part
@@ -120,6 +121,14 @@ class ContainersPane(TablePane[ContainerRow]):
         ),
     )
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = (
+        Action(
+            "containers.environments",
+            "Environments",
+            ("enter",),
+            lambda pane: pane.shell.show_pane("environments", enlarged=False),
+            why_not=container_actions.nothing_chosen,
+            hint="environments",
+        ),
         Action(
             "containers.logs",
             "Logs",

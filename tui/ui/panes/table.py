@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import events
@@ -16,9 +15,9 @@ from tui.monitor.topics import Snapshot, Topic
 from tui.ui.bridge import Bridge
 from tui.ui.filters import Filter
 from tui.ui.panes.base import Pane
+from tui.ui.panes.pane_columns import ContributedColumn, PaneColumn, PaneColumns
 from tui.ui.row_order import RowOrder
 from tui.ui.text import printable
-from tui.ui.widgets.columns import Column
 from tui.ui.widgets.filter_bar import FilterBar
 from tui.ui.widgets.line_bar import LineBar, Part
 from tui.ui.widgets.line_table import LineTable, Row
@@ -27,25 +26,6 @@ Item = TypeVar("Item")
 
 # Ages are looked at anew this often, though nothing else changed.
 _AGES_SECONDS = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class PaneColumn(Generic[Item]):
-    """A column, and how an item fills it.
-
-    Attributes:
-        column: title and widths.
-        cell: text (foreign text still raw) and tone of an item.
-        order: what it is sorted by; None where it can't be sorted by.
-        live: its figure changes by itself.
-        falls: sorted from the largest down at first.
-    """
-
-    column: Column
-    cell: Callable[[Item], tuple[str, str]]
-    order: Callable[[Item], Any] | None = None
-    live: bool = False
-    falls: bool = False
 
 
 class TablePane(Pane, Generic[Item]):
@@ -58,15 +38,17 @@ class TablePane(Pane, Generic[Item]):
     def __init__(self, bridge: Bridge) -> None:
         """Args: where its facts come from."""
         super().__init__(bridge)
+        self.columns = PaneColumns(self.COLUMNS)
         self.items: tuple[Item, ...] = ()
         self.filter = Filter()
         self.marked: frozenset[str] = frozenset()
         self._range_from: str | None = None
         self._range_base: frozenset[str] = frozenset()
         self._order: RowOrder[Item] = RowOrder(self.COLUMNS[0].column.key, self.COLUMNS[0].falls)
+        self._has_new_columns = False
         self._ages_turn = 0
         self._shown: dict[str, Item] = {}
-        self._drawn: dict[str, tuple[tuple[Item, str], Row]] = {}
+        self._drawn: dict[str, tuple[tuple[Item, str, tuple[tuple[str, str], ...]], Row]] = {}
         self._snapshots: dict[Topic[Any], Snapshot[Any]] = {}
 
     # -- what a subclass says
@@ -107,6 +89,10 @@ class TablePane(Pane, Generic[Item]):
         """Title and hint when there is nothing to show."""
         raise NotImplementedError
 
+    def waiting_notice(self) -> str:
+        """What stands there until the first answer."""
+        return "Asking the engine …"
+
     def rows_on_screen(self, keys: Sequence[str]) -> None:
         """These rows are visible now."""
 
@@ -119,7 +105,7 @@ class TablePane(Pane, Generic[Item]):
         """Title, banner, table, notice and details."""
         yield LineBar(classes="pane-title")
         yield LineBar(classes="pane-banner")
-        yield LineTable([column.column for column in self.COLUMNS])
+        yield LineTable(self.columns.titles)
         yield Static("", classes="pane-notice", markup=False)
         yield FilterBar()
         yield LineBar(classes="pane-detail")
@@ -128,7 +114,7 @@ class TablePane(Pane, Generic[Item]):
         """Read the topics."""
         self.query_one(".pane-detail").styles.height = self.DETAIL_LINES
         self.table.set_sort(self._order.column, self._order.descending)
-        for topic in self.TOPICS:
+        for topic in dict.fromkeys((*self.TOPICS, *self.columns.topics)):
             self.bridge.read(topic, self._reader(topic))
         if self.main_snapshot is None:
             # a slow engine: say that it was asked
@@ -140,6 +126,10 @@ class TablePane(Pane, Generic[Item]):
             self.update_rows()
 
         return read
+
+    def contribute(self, column: ContributedColumn) -> None:
+        """Have one more column; before it is built."""
+        self.columns.contribute(column)
 
     def take_focus(self) -> None:
         """The table has the keys."""
@@ -176,10 +166,21 @@ class TablePane(Pane, Generic[Item]):
         """Of its first topic, which decides what face it has."""
         return self._snapshots.get(self.TOPICS[0])
 
+    def show_columns(self, columns: Sequence[PaneColumn[Any]]) -> None:
+        """Have other columns of its own from now on."""
+        self.columns.own(columns, self.value)
+        self._drawn.clear()
+        self._has_new_columns = True
+        if self._order.column not in self.columns:
+            self._order.choose(self.columns.first.column.key, self.columns.first.falls)
+            self.table.set_sort(self._order.column, self._order.descending)
+        self.update_rows()
+
     # -- rows
 
     def update_rows(self) -> None:
         """Join, filter, sort and show."""
+        self.columns.fill(self.value)
         self.items = tuple(self.join())
         stale = self.stale_error is not None
         matches = self.filter.matcher()
@@ -191,18 +192,20 @@ class TablePane(Pane, Generic[Item]):
         present = {self.key(item) for item in self.items}
         self.marked &= present
         table = self.table
-        table.set_rows([self._row(key, self._shown[key], stale) for key in self._sorted_keys()])
+        rows = [self._row(key, self._shown[key], stale) for key in self._sorted_keys()]
+        table.set_rows(rows, self.columns.titles if self._has_new_columns else None)
+        self._has_new_columns = False
         table.set_marked(self.marked)
         self._forget_drawn(present)
         self.update_frame()
 
     def _row(self, key: str, item: Item, stale: bool) -> Row:
         tone = "stale" if stale else "muted" if self.dimmed(item) else ""
-        drawn_for = (item, tone)
+        drawn_for = (item, tone, self.columns.contributed_cells(item))
         old = self._drawn.get(key)
         if old is not None and old[0] == drawn_for:
             return old[1]
-        filled = [column.cell(item) for column in self.COLUMNS]
+        filled = [column.cell(item) for column in self.columns]
         row = Row(key, tuple(printable(text) for text, _ in filled), tuple(tone for _, tone in filled), tone)
         self._drawn[key] = (drawn_for, row)
         return row
@@ -212,16 +215,13 @@ class TablePane(Pane, Generic[Item]):
             del self._drawn[key]
 
     def _sorted_keys(self) -> list[str]:
-        column = self._column(self._order.column)
+        column = self.columns[self._order.column]
         assert column.order is not None, "only sortable columns are chosen"
         return self._order.keys(self._shown, column.order, self.tie_break, column.live)
 
     def tie_break(self, item: Item) -> Any:
         """The order of items that are equal in the sorted column."""
         return self.key(item)
-
-    def _column(self, key: str) -> PaneColumn[Any]:
-        return next(column for column in self.COLUMNS if column.column.key == key)
 
     # -- faces
 
@@ -231,6 +231,17 @@ class TablePane(Pane, Generic[Item]):
         snapshot = self.main_snapshot
         return snapshot.error if snapshot else None
 
+    @property
+    def complaint(self) -> EnvtuiError | None:
+        """What is wrong with what is shown, told above the rows."""
+        return self.stale_error
+
+    @property
+    def has_value(self) -> bool:
+        """Whether there is anything to show, or to say that there is nothing."""
+        snapshot = self.main_snapshot
+        return snapshot is not None and snapshot.value is not None
+
     def age_seconds(self) -> float:
         """How old the rows are."""
         snapshot = self.main_snapshot
@@ -239,8 +250,7 @@ class TablePane(Pane, Generic[Item]):
     def update_frame(self) -> None:
         """Everything around the rows: title, banner, notice, details."""
         self._update_title()
-        snapshot, error = self.main_snapshot, self.stale_error
-        has_value = snapshot is not None and snapshot.value is not None
+        error, has_value = self.complaint, self.has_value
         self.set_class(not self._shown, "-empty")
         self.set_class(error is not None and has_value, "-stale")
         if self._shown and self.has_class("-focused") and self.screen.focused is None:
@@ -248,7 +258,7 @@ class TablePane(Pane, Generic[Item]):
             self.call_after_refresh(self._take_focus)
         if error is not None and has_value:
             what = f" ▲ {printable(error.title)}" + (f": {printable(error.detail)}" if error.detail else "")
-            age = f" data is {self.age_seconds():.0f} s old "
+            age = f" data is {self.age_seconds():.0f} s old " if self.stale_error is not None else ""
             self.query_one(".pane-banner", LineBar).show_lines(
                 [([(what, "bad")], [(age, "bad")]), ([(f"   {printable(error.hint)}", "")], [])]
             )
@@ -285,7 +295,7 @@ class TablePane(Pane, Generic[Item]):
             parts = (error.title, error.detail, error.hint)
             text = "\n\n".join(printable(part) for part in parts if part)
         elif not has_value:
-            text = "Asking the engine …"
+            text = self.waiting_notice()
         elif self.items and self.filter.text:
             text = "No row matches the filter.\n\nesc clears it"
         else:
@@ -295,7 +305,12 @@ class TablePane(Pane, Generic[Item]):
     def update_detail(self) -> None:
         """The lines about the item under the cursor."""
         item = self.current
-        self.query_one(".pane-detail", LineBar).show_lines(self.detail(item) if item is not None else [])
+        lines = self.detail(item) if item is not None else []
+        if item is not None and lines:
+            left, right = lines[-1]
+            reasons = [(f" · {printable(each)}", "muted") for each in self.columns.reasons(item)]
+            lines[-1] = ([*left, *reasons], right)
+        self.query_one(".pane-detail", LineBar).show_lines(lines)
 
     def tick(self) -> None:
         """Fill cells with ages in them anew, now and then."""
@@ -364,12 +379,12 @@ class TablePane(Pane, Generic[Item]):
 
     def sort_next(self, step: int) -> None:
         """Sort by the next or previous sortable column."""
-        keys = [column.column.key for column in self.COLUMNS if column.order is not None]
+        keys = self.columns.sortable
         self.sort_by(keys[(keys.index(self._order.column) + step) % len(keys)])
 
     def sort_by(self, key: str) -> None:
         """Sort by a column; by the same again in the other direction."""
-        column = self._column(key)
+        column = self.columns[key]
         if column.order is not None:
             self._order.choose(key, column.falls)
             self._show_order()

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _ALWAYS_HINTED = 4
 # From this size on all panes are shown at once; below, the focused one fills the screen.
 _WIDE_COLUMNS, _WIDE_ROWS = 120, 30
+# From here on two beside each other have room for what matters in each.
+_GRID_COLUMNS = 160
 
 
 class MainScreen(Screen[None], OrderedKeys):
@@ -44,6 +46,9 @@ class MainScreen(Screen[None], OrderedKeys):
         self.bridge = bridge
         self.keymap = keymap
         self.panes: tuple[Pane, ...] = tuple(pane(bridge) for pane in PANES)
+        for pane in self.panes:
+            for column in pane.contributed():
+                self.pane(column.pane).contribute(column)
         self._focused_pane = self.panes[0]
         # where esc leads back to after a pane was shown for another
         self._came_from: Pane | None = None
@@ -62,7 +67,7 @@ class MainScreen(Screen[None], OrderedKeys):
         for topic in status.TOPICS:
             self.bridge.read(topic, lambda _: self.update_status())
         self.set_interval(1.0, self._tick)
-        self.call_after_refresh(self.bridge.monitor.watch_header)
+        self.call_after_refresh(self.bridge.monitor.begin_the_rest)
 
     # -- panes
 
@@ -175,7 +180,13 @@ class MainScreen(Screen[None], OrderedKeys):
 
     def run_action_entry(self, action: Action[Any]) -> None:
         """Run an action, or say why not. An exception in one is shown and does not end the app."""
-        owner = self if action.id.startswith(f"{EVERYWHERE}.") else self.focused_pane
+        scope = action.id.partition(".")[0]
+        owner: MainScreen | Pane = self
+        if scope != EVERYWHERE:
+            owner = self.pane(scope)
+            if owner is not self.focused_pane:
+                # from the palette, which has those of every pane
+                self.focus_pane(owner)
         try:
             reason = action.why_not(owner)
             if reason is None:
@@ -205,7 +216,9 @@ class MainScreen(Screen[None], OrderedKeys):
 
     def on_resize(self, event: events.Resize) -> None:
         """Wide terminals show all panes."""
-        self.set_class(event.size.width >= _WIDE_COLUMNS and event.size.height >= _WIDE_ROWS, "-wide")
+        is_wide = event.size.width >= _WIDE_COLUMNS and event.size.height >= _WIDE_ROWS
+        self.set_class(is_wide, "-wide")
+        self.set_class(is_wide and event.size.width >= _GRID_COLUMNS, "-grid")
         self._tell_shown()
         self.update_keys()
         self.update_status()

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from tui.model.errors import EnvtuiError
 from tui.model.processes import ProcessTable
 from tui.ui.bridge import Bridge
+from tui.ui.screens.aligned import aligned_lines
 from tui.ui.screens.inspect import error_lines
-from tui.ui.screens.text import Line, TextScreen
-from tui.ui.text import fit, printable, width_of
+from tui.ui.screens.text import TextScreen
+from tui.ui.text import printable
 
 
 class ProcessesScreen(TextScreen):
     """Asks when opened, and on `R`."""
 
     KEYS = (("R", "refresh"),)
+    HEADING_LINES = 1
 
     def __init__(self, name: str, bridge: Bridge, question: Callable[[], ProcessTable]) -> None:
         """Args: the container's name; how to ask for its processes (blocking)."""
@@ -33,23 +35,8 @@ class ProcessesScreen(TextScreen):
 
     def _answered(self, table: ProcessTable) -> None:
         if self.is_attached:
-            self.show_lines(table_lines(table))
+            self.show_lines(aligned_lines(table.titles, table.rows))
 
     def _failed(self, error: EnvtuiError) -> None:
         if self.is_attached:
             self.show_lines(error_lines(error))
-
-
-def table_lines(table: ProcessTable) -> list[Line]:
-    """Aligned columns, the last one (the command) as long as it is."""
-    rows = [tuple(printable(cell) for cell in row) for row in (table.titles, *table.rows)]
-    if not rows[0]:
-        return []
-    widths = [
-        max(width_of(row[column]) for row in rows if column < len(row)) for column in range(len(rows[0]))
-    ]
-    lines = [
-        "  ".join([*(fit(cell, width) for cell, width in zip(row[:-1], widths, strict=False)), row[-1]])
-        for row in rows
-    ]
-    return [[(line, "strong" if number == 0 else "")] for number, line in enumerate(lines)]

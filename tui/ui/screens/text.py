@@ -25,6 +25,8 @@ class TextScreen(ModalScreen[None], OrderedKeys):
     COMPONENT_CLASSES = set(TONE_CLASSES)  # noqa: RUF012 - Textual's type
     #: keys of a subclass for the hints, as (key, word)
     KEYS: tuple[tuple[str, str], ...] = ()
+    #: so many of the first lines are hidden by no filter
+    HEADING_LINES: int = 0
 
     def __init__(self, title: str) -> None:
         """Args: printable title."""
@@ -58,9 +60,10 @@ class TextScreen(ModalScreen[None], OrderedKeys):
         """Show these, as far as the filter lets them through."""
         self._all = tuple(lines)
         matches = self._filter.matcher()
-        shown = [line for line in self._all if matches("".join(text for text, _ in line))]
-        self.query_one(LineView).show(shown)
-        self._show_title(f"{len(shown)} of {len(self._all)} lines" if self._filter.text else "")
+        heading, rest = self._all[: self.HEADING_LINES], self._all[self.HEADING_LINES :]
+        shown = [line for line in rest if matches("".join(text for text, _ in line))]
+        self.query_one(LineView).show([*heading, *shown])
+        self._show_title(f"{len(shown)} of {len(rest)} lines" if self._filter.text else "")
 
     def take_key(self, event: events.Key) -> bool:
         """Scroll, filter, copy, close; while a filter is typed keys are its text."""

@@ -109,13 +109,17 @@ class LineTable(ScrollView, can_focus=True):
         top = self.scroll_offset.y
         return tuple(row.key for row in self._rows[top : top + self._page])
 
-    def set_rows(self, rows: Sequence[Row]) -> None:
-        """Show `rows`. Only lines that look different are painted anew.
+    def set_rows(self, rows: Sequence[Row], columns: Sequence[Column] | None = None) -> None:
+        """Show `rows`, with other columns where they are given. Only lines that look different are painted.
 
         The cursor stays on its item and its item on its line; when the item is gone, the cursor goes
         to the row that took its place.
         """
         before = self._painted_lines()
+        if columns is not None:
+            self._columns = tuple(columns)
+            self._placed, self._placed_for = (), 0
+            before = (-1, [])
         old_cursor, old_key = self._cursor, self.cursor_key
         old_rows = {row.key: row for row in self._rows}
         self._rows = tuple(rows)

@@ -1,0 +1,34 @@
+"""The line that activates an environment in a shell inside its container, for whoever types it by hand."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePosixPath
+
+from tui.model.environments import Environment, EnvironmentKind
+
+
+def activation_line(environment: Environment) -> str:
+    """A line for bash, zsh, dash and busybox's shell; "" where nothing needs to be activated.
+
+    `conda activate` is a function of the shell that the installation's conda.sh defines; `bin/activate` of
+    an installation activates base in dash, whatever it is told, and is not used. micromamba and mamba 2
+    print their function (`shell hook`), and need to be told their root.
+    """
+    prefix, kind = environment.prefix, environment.kind
+    quoted = shlex.quote(prefix)
+    if kind is EnvironmentKind.SYSTEM:
+        return ""
+    if kind in (EnvironmentKind.VENV, EnvironmentKind.UV):
+        return f". {shlex.quote(f'{prefix}/bin/activate')}"
+    program = PurePosixPath(environment.manager).name if environment.manager else ""
+    root = environment.root_prefix
+    if kind is not EnvironmentKind.PIXI and root and program == "conda":
+        return f". {shlex.quote(f'{root}/etc/profile.d/conda.sh')} && conda activate {quoted}"
+    if kind is not EnvironmentKind.PIXI and environment.manager and program in ("micromamba", "mamba"):
+        manager = shlex.quote(environment.manager)
+        told_root = f"export MAMBA_ROOT_PREFIX={shlex.quote(root)} && " if root else ""
+        return f'{told_root}eval "$({manager} shell hook -s posix)" && {program} activate {quoted}'
+    # nobody is there who could do it: what matters is that its programs are found first
+    path = shlex.quote(f"{prefix}/bin")
+    return f'export CONDA_PREFIX={quoted} PATH={path}:"$PATH"'

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tui.backends.gpu.inside import Wanted
 from tui.backends.gpu.ownership import LocalOwnership
 from tui.backends.gpu.process_files import ENDED, FOREIGN, HIDDEN, ProcessFiles, read_up_to
 from tui.model.containers import ContainerState
-from tui.model.errors import EngineTimeout
+from tui.model.errors import Conflict, EngineTimeout
 from tui.model.owners import NO_ENVIRONMENT, OUTSIDE, Clues, ProcessOwner
 from tui.model.reading import Reading
 
@@ -410,6 +411,24 @@ class TestRefused:
         desk.answer = answer
         desk.now += 31.0
         assert desk.owner().prefix == Reading(VISION)
+
+    def test_a_command_goes_through_a_gate_that_may_be_closed(self, desk: Desk) -> None:
+        entered: list[str] = []
+
+        @contextmanager
+        def gate(container_id: str) -> Iterator[None]:
+            entered.append(container_id)
+            if len(entered) == 1:
+                raise Conflict("No command can be run", "the container is being paused")
+            yield
+
+        desk.proc.add(7, cgroup=DOCKER)
+        closed = desk.owners_of.owners([7], [BOX], while_asking=gate)[7]
+        assert "is being paused" in closed.prefix.reason
+        assert desk.asked == []
+        desk.now += 31.0
+        assert desk.owners_of.owners([7], [BOX], while_asking=gate)[7].prefix == Reading(VISION)
+        assert entered == [BOX.id, BOX.id]
 
     def test_one_that_its_container_does_not_tell_of(self, desk: Desk) -> None:
         desk.answer = lambda _: {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from tui.model.compatibility import DriverFacts
@@ -176,7 +177,11 @@ class Ownership(Protocol):
     """Whose the processes of this host are."""
 
     def owners(
-        self, pids: Collection[int], containers: Sequence[Container], ask_inside: bool = True
+        self,
+        pids: Collection[int],
+        containers: Sequence[Container],
+        ask_inside: bool = True,
+        while_asking: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> Mapping[int, ProcessOwner]:
         """An owner for each number, with whatever could be found out; never raises.
 
@@ -184,6 +189,8 @@ class Ownership(Protocol):
             pids: numbers of the host.
             containers: all that the engine lists.
             ask_inside: whether a command may be run in a container, where `/proc` does not tell enough.
+            while_asking: entered with a container's id around the command in it; may raise an EngineError,
+                then there is none.
         """
 
 

@@ -7,7 +7,9 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 from tui.backends.conda.probe import NoShell
 from tui.backends.docker.engine import DockerEngine
@@ -97,7 +99,11 @@ class LocalOwnership:
         self._lock = threading.Lock()
 
     def owners(
-        self, pids: Collection[int], containers: Sequence[Container], ask_inside: bool = True
+        self,
+        pids: Collection[int],
+        containers: Sequence[Container],
+        ask_inside: bool = True,
+        while_asking: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> Mapping[int, ProcessOwner]:
         """An owner for each number, with whatever could be found out; never raises.
 
@@ -109,6 +115,8 @@ class LocalOwnership:
             pids: numbers of this host.
             containers: all that the engine lists.
             ask_inside: whether a command may be run in a container, where `/proc` does not tell enough.
+            while_asking: entered with a container's id around the command in it; may raise an EngineError,
+                then there is none.
         """
         if self._files.why_foreign:
             return {pid: not_seen(pid, self._files.why_foreign) for pid in pids}
@@ -121,7 +129,10 @@ class LocalOwnership:
                     seen.append(self._looked(pid))
                 except NotSeen as why:
                     found[pid] = self._gone(pid, str(why))
-            self._ask(seen, {each.id: each for each in containers}, ask_inside)
+            questions = self._questions(seen, {each.id: each for each in containers}, ask_inside)
+            if questions:
+                ask = partial(self._ask, while_asking=while_asking)
+                in_parallel(ask, list(questions.items()), _AT_ONCE, "ask-owners")
             for each in seen:
                 pid = each.owner.pid
                 is_same = self._is_same(each.owner)
@@ -237,14 +248,16 @@ class LocalOwnership:
 
     # -- containers
 
-    def _ask(self, seen: Iterable[_Seen], containers: Mapping[str, Container], ask_inside: bool) -> None:
-        """Ask each container about all of its processes that `/proc` refuses, with one command a user.
+    def _questions(
+        self, seen: Iterable[_Seen], containers: Mapping[str, Container], ask_inside: bool
+    ) -> Mapping[tuple[str, str], list[_Seen]]:
+        """What containers are to be asked about: one question for each, and each user in it.
 
         Not even root may look at others' programs without a capability that containers do not have
         (ptrace(2), access mode checks: user and group must be the same).
         """
         now = self._clock()
-        groups: dict[tuple[str, str], list[_Seen]] = defaultdict(list)
+        questions: dict[tuple[str, str], list[_Seen]] = defaultdict(list)
         for each in seen:
             if not each.is_open_question or now < each.ask_after:
                 continue
@@ -253,17 +266,21 @@ class LocalOwnership:
             if reason:
                 each.reason = reason
             elif container is not None:
-                groups[container.id, each.user_inside].append(each)
-        if groups:
-            in_parallel(self._ask_one, list(groups.items()), _AT_ONCE, "ask-owners")
+                questions[container.id, each.user_inside].append(each)
+        return questions
 
-    def _ask_one(self, group: tuple[tuple[str, str], list[_Seen]]) -> None:
-        (container_id, user), seen = group
+    def _ask(
+        self,
+        question: tuple[tuple[str, str], list[_Seen]],
+        while_asking: Callable[[str], AbstractContextManager[object]],
+    ) -> None:
+        (container_id, user), seen = question
         wanted = [inside.Wanted(each.owner.pid, each.owner.start_ticks or 0, each.numbers) for each in seen]
         told: Mapping[int, Clues] = {}
         try:
             self._engine.api_version()
-            told = inside.ask(self._engine.http, container_id, user, wanted)
+            with while_asking(container_id):
+                told = inside.ask(self._engine.http, container_id, user, wanted)
             reason = "another user's process, and its container does not tell of it"
         except NoShell:
             reason = "another user's process, and its container has no shell to ask"

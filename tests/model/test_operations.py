@@ -8,7 +8,7 @@ import pytest
 
 from tests.making import full_id, make_container
 from tui.model.containers import Container, ContainerState
-from tui.model.operations import Operation, Plan, Step, counted, docker_command, plan, rename_plan
+from tui.model.operations import Operation, Plan, Step, command_line, counted, plan, rename_plan
 
 STATES = [state for state in ContainerState if state is not ContainerState.PAUSED]
 
@@ -73,11 +73,11 @@ class TestCommandLines:
         ],
     )
     def test_says_what_a_person_would_type(self, step: Step, line: str) -> None:
-        assert docker_command(step) == line
+        assert command_line(step) == line
 
     def test_a_name_from_outside_is_one_word_to_a_shell(self) -> None:
         hostile = "a; rm -rf $HOME '\n"
-        assert shlex.split(docker_command(Step(Operation.START, "id", hostile))) == [
+        assert shlex.split(command_line(Step(Operation.START, "id", hostile))) == [
             "docker",
             "start",
             hostile,

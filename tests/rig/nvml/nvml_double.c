@@ -8,7 +8,7 @@
  * scenario is written in tests/rig/nvml_scenario.py. What it does not say is not supported.
  *
  * LEVEL is the driver's: symbols that came later are left out. 534 stands for 535.43 to 535.86, whose
- * list of processes had a longer structure.
+ * list of processes had a longer structure, 616 for a driver whose counters of PCIe have 64 bits.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -689,8 +689,8 @@ EXPORT result_t nvmlDeviceGetFieldValues(device_t *device, int count, field_t *f
         field->result = field_level(field->id) > LEVEL ? INVALID_ARGUMENT
                         : number(gpu_value(device->gpu, key), &value) ? SUCCESS : NOT_SUPPORTED;
         if (field->result) continue;
-        /* the counters of PCIe are 32 bits wide, temperature and number of links are small */
-        int is_small = field->id == 197 || field->id == 198 || field->id == 82 || field->id == 91;
+        /* temperature and number of links are small; the counters of PCIe have 32 bits but in level 616 */
+        int is_small = field->id == 82 || field->id == 91 || ((field->id == 197 || field->id == 198) && LEVEL != 616);
         field->type = is_small ? 1 : 3;
         if (is_small) field->value.ui = (unsigned)value; else field->value.ull = value;
     }

@@ -143,6 +143,17 @@ def test_what_is_not_supported_is_not_asked_again(machine: Machine) -> None:
     assert machine.gpu(after=60).power_watts.value == 99.0
 
 
+def test_a_call_that_new_drivers_give_up_has_another_behind_it(make_machine: MakeMachine) -> None:
+    for level, temperature in ((550, None), (615, 60)):
+        machine = make_machine(level=level)
+        machine.scenario.rules["error.nvmlDeviceGetTemperature"] = 26
+        machine.scenario.rules["error.nvmlDeviceGetEnforcedPowerLimit"] = 3
+        machine.write()
+        gpu = machine.gpu()
+        assert gpu.temperature_celsius.value == temperature
+        assert gpu.power_limit_watts.value == 400.0
+
+
 def test_one_gpus_refusal_is_not_anothers(make_machine: MakeMachine) -> None:
     machine = make_machine(Scenario({0: full_gpu(0), 1: full_gpu(1)}))
     del machine.gpu_lines(0).values["fan"]

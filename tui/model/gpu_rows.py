@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from tui.model.containers import Container
 from tui.model.entitlement import GpuAddress, GpuEntitlement, Standing, granted, lacks_gpu, standing
@@ -255,8 +256,9 @@ def _by_owner(
         key = f"{grouping}\0{order}\0{label}"
         told.append(
             GpuLine(
-                LineKind.GROUP, key, key, label, memory_bytes=_sum(own, lambda each: each.memory_bytes),
-                percent=_sum(own, lambda each: each.sm_percent), count=len(own),
+                LineKind.GROUP, key, key, label,
+                memory_bytes=_total([each.process.memory_bytes for each in own]),
+                percent=_total([each.process.sm_percent for each in own]), count=len(own),
             )
         )  # fmt: skip
         told += [_process(each, key, selected) for each in own]
@@ -273,13 +275,9 @@ def _by_owner(
     return told
 
 
-def _sum(own: Sequence[Holder], read: Callable[[GpuProcess], Reading[int] | Reading[float]]) -> Reading:  # type: ignore[type-arg]
-    return _total([read(each.process) for each in own])
-
-
-def _total(readings: Sequence[Reading[int]] | Sequence[Reading[float]]) -> Reading:  # type: ignore[type-arg]
+def _total(readings: Sequence[Reading[Any]]) -> Reading[Any]:
     """The sum; unknown where any part is."""
-    total = 0.0
+    total: float = 0
     for each in readings:
         if each.value is None:
             return each

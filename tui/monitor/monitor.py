@@ -121,11 +121,20 @@ class Monitor:
 
     def select_container(self, container_id: str | None, marked_ids: Sequence[str] = ()) -> None:
         """The chosen container and those that are marked, for every pane."""
-        selection = Selection(container_id, tuple(marked_ids))
+        before = self.store.value(SELECTION) or Selection()
+        prefix = before.prefix if before.container_id == container_id else None
+        self._select(Selection(container_id, tuple(marked_ids), prefix, before.wish))
+
+    def choose(self, container_id: str, prefix: str | None) -> None:
+        """Have a container, and one of its environments, chosen in their panes."""
+        before = self.store.value(SELECTION) or Selection()
+        self._select(Selection(container_id, before.marked_ids, prefix, before.wish + 1))
+
+    def _select(self, selection: Selection) -> None:
         if self.store.value(SELECTION) != selection:
             self.store.put(SELECTION, selection)
             if self._environment_watch is not None:
-                self._environment_watch.select(container_id)
+                self._environment_watch.select(selection.container_id)
 
     def refresh(self) -> None:
         """Read everything anew."""
@@ -133,6 +142,10 @@ class Monitor:
         self._data_root.poke()
         if self._environment_watch is not None:
             self._environment_watch.refresh()
+        self.refresh_gpus()
+
+    def refresh_gpus(self) -> None:
+        """Ask the driver now."""
         if self._gpu_watch is not None:
             self._gpu_watch.refresh()
 

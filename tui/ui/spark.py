@@ -25,7 +25,7 @@ def spread(
     found: list[float | None] = [None] * cells
     for at, value in moments:
         cell = int((at - (now - seconds)) / seconds * cells)
-        if value is None or not 0 <= min(cell, cells - 1) or at > now:
+        if value is None or not min(cell, cells - 1) >= 0 or at > now:
             continue
         cell = min(cell, cells - 1)
         known = found[cell]

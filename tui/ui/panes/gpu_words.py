@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from tui.model.entitlement import IDLE_MINUTES, Standing
@@ -38,7 +38,6 @@ class GpuItem:
     line: GpuLine
     spark: str = ""
     age: str = ""
-    past: tuple[Moment, ...] = field(default=(), compare=False)
 
 
 def spark_of(moments: tuple[Moment, ...], now: float) -> str:
@@ -204,8 +203,12 @@ def remark(holder: Holder) -> str:
     """What is odd about a process; "" for nothing."""
     if holder.standing is Standing.NOT_ENTITLED:
         return "not its GPU"
-    idle = holder.idle_seconds
-    return f"idle {format_age(idle)}" if idle is not None and idle >= IDLE_MINUTES * 60 else ""
+    return f"idle {format_age(holder.idle_seconds or 0.0)}" if is_idle(holder) else ""
+
+
+def is_idle(holder: Holder) -> bool:
+    """Whether it has held memory for long and done nothing; not where that is unknown."""
+    return holder.idle_seconds is not None and holder.idle_seconds >= IDLE_MINUTES * 60
 
 
 def lost_words(line: GpuLine) -> str:
@@ -227,11 +230,19 @@ def detail_lines(item: GpuItem) -> list[tuple[list[Part], list[Part]]]:
     if line.kind is LineKind.REST:
         return _of_rest(line)
     if line.kind is LineKind.GROUP:
-        return [([(f" {printable(line.label)}", "strong")], []), ([(f" {_sums(line)}", "muted")], []), ([], [])]
+        return [
+            ([(f" {printable(line.label)}", "strong")], []),
+            ([(f" {_sums(line)}", "muted")], []),
+            ([], []),
+        ]
     if line.kind is LineKind.MIG and line.mig is not None:
         mig = line.mig
         words = f" {printable(mig.uuid)} · memory {_shown(mig.memory_used_bytes, format_bytes)}"
-        return [([(f" {line.label} ", "strong"), (printable(mig.name), "")], []), ([(words, "muted")], []), ([], [])]
+        return [
+            ([(f" {line.label} ", "strong"), (printable(mig.name), "")], []),
+            ([(words, "muted")], []),
+            ([], []),
+        ]
     assert line.gpu is not None
     return _of_gpu(line, line.gpu)
 
@@ -284,7 +295,9 @@ def _of_gpu(line: GpuLine, gpu: Gpu) -> list[tuple[list[Part], list[Part]]]:
 def _link(gpu: Gpu) -> str:
     generation, width = gpu.pcie_generation, gpu.pcie_width
     rates = (gpu.pcie_rx_bytes_per_second, gpu.pcie_tx_bytes_per_second)
-    link = UNKNOWN if generation.value is None or width.value is None else f"{generation.value}.0 x{width.value}"
+    link = (
+        UNKNOWN if generation.value is None or width.value is None else f"{generation.value}.0 x{width.value}"
+    )
     if any(each.value is None for each in rates):
         return link
     return f"{link} ↓ {format_rate(rates[0].value or 0.0)} ↑ {format_rate(rates[1].value or 0.0)}"
@@ -340,6 +353,3 @@ def _celsius(value: float) -> str:
 
 def _watts(value: float) -> str:
     return f"{value:.0f} W"
-
-
-SHOWN: Mapping[str, Callable[[Any], str]] = {"percent": _percent, "celsius": _celsius, "watts": _watts}

@@ -114,7 +114,9 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
     """The make-believe workstation; `world` for one with its own seed, clock or faults."""
     from tui.demo.backends import DemoContainers, DemoEngine, DemoStatistics
     from tui.demo.environments import DemoDriver, DemoEnvironments, DemoHostPids
+    from tui.demo.gpus import DemoGpus
     from tui.demo.logs import DemoLogs
+    from tui.demo.owners import DemoEntitlements, DemoOwnership, DemoProcessEnding
     from tui.demo.services import DemoServices
     from tui.demo.world import DemoWorld
 
@@ -127,8 +129,12 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
         DemoLogs(world),
         DemoServices(world),
         DemoEnvironments(world),
-        DemoDriver(),
+        DemoDriver(faults=world.faults),
         DemoHostPids(world),
+        DemoGpus(world),
+        DemoOwnership(world),
+        DemoProcessEnding(world),
+        DemoEntitlements(world),
         is_demo=True,
         now=world.clock.now,
     )

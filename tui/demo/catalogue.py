@@ -16,6 +16,10 @@ NGC = "nvcr.io/nvidia/pytorch:26.01-py3"
 JUPYTER = "quay.io/jupyter/pytorch-notebook:cuda12-python-3.12"
 VLLM = "vllm/vllm-openai:v0.8.5"
 MICROMAMBA = "mambaorg/micromamba:2.0-cuda12"
+#: Images whose variables say that they are made for a GPU, beside those of containers that were given one.
+CUDA_IMAGES = frozenset({PYTORCH, PYTORCH_DEVEL, NGC, JUPYTER, VLLM, MICROMAMBA})
+#: The numbers of the machine's GPUs.
+ALL_GPUS = (0, 1, 2, 3)
 
 
 class Load(NamedTuple):
@@ -44,6 +48,7 @@ class Blueprint:
         crashes: it ends with status 1 a few seconds after each start.
         log_driver: where the engine keeps what it writes; "none" keeps nothing.
         stop_exit_code: what it exits with when it is stopped; 137 where it ignores the polite signal.
+        gpus: numbers of those that it was given.
     """
 
     name: str
@@ -115,11 +120,11 @@ CATALOGUE = (
     ),
     Blueprint(
         "llm-finetune", PYTORCH_DEVEL,
-        "accelerate launch --num_processes 4 finetune.py --model Qwen/Qwen2.5-14B", "ben",
+        "accelerate launch --num_processes 2 finetune.py --model Qwen/Qwen2.5-14B", "ben",
         Load(784, 211.0, 318, receive_bytes=1_800_000, send_bytes=1_700_000, read_bytes=96 * _MIB,
              write_bytes=38 * _MIB),
         (
-            ("root", "/opt/conda/bin/python /opt/conda/bin/accelerate launch --num_processes 4 finetune.py"),
+            ("root", "/opt/conda/bin/python /opt/conda/bin/accelerate launch --num_processes 2 finetune.py"),
             ("root", "/opt/conda/bin/python -u finetune.py --model Qwen/Qwen2.5-14B --lora-rank 64"),
             ("root", "/opt/conda/bin/python -u finetune.py --model Qwen/Qwen2.5-14B --lora-rank 64"),
             ("root", "pt_data_worker"),
@@ -127,7 +132,7 @@ CATALOGUE = (
         created_ago=19 * _HOUR, started_ago=19 * _HOUR, stop_exit_code=137, project="llm",
         mounts=("/data/corpora:/data:ro", "hf-cache:/root/.cache/huggingface"),
         environment=("HF_TOKEN=hf_QkZrVtNwYxLpJmSdGcBhAeUoIfTzRq", "TOKENIZERS_PARALLELISM=false"),
-        gpus=(4, 5, 6, 7), memory_limit_gib=256, restart_policy="on-failure",
+        gpus=(0, 2), memory_limit_gib=256, restart_policy="on-failure",
     ),
     Blueprint(
         "serve-qwen", VLLM,
@@ -177,10 +182,14 @@ CATALOGUE = (
     Blueprint(
         "sweep-agent", MICROMAMBA, "wandb agent chen/segmentation/k3v9x2qa", "chen",
         Load(104, 0.9, 12, receive_bytes=40_000, send_bytes=12_000),
-        (("mambauser", "/opt/conda/bin/python /opt/conda/bin/wandb agent chen/segmentation/k3v9x2qa"),),
+        (
+            ("mambauser", "/opt/conda/bin/python /opt/conda/bin/wandb agent chen/segmentation/k3v9x2qa"),
+            ("mambauser", "/opt/conda/bin/python segment.py --backbone swin_l --crop 1024"),
+        ),
         created_ago=5 * _HOUR, state=ContainerState.RESTARTING, started_ago=14.0, finished_ago=8.0,
         exit_code=1, crashes=True, project="sweeps", mounts=("/home/chen/seg:/work",),
-        environment=("WANDB_API_KEY=c04a9be17d5f4c28b3e6a1d0f87254e9b1c3d6a5",), restart_policy="always",
+        environment=("WANDB_API_KEY=c04a9be17d5f4c28b3e6a1d0f87254e9b1c3d6a5",), gpus=(0,),
+        restart_policy="always",
     ),
     Blueprint(
         "optuna-db", "postgres:16", "docker-entrypoint.sh postgres", "chen",
@@ -203,6 +212,7 @@ CATALOGUE = (
             ("ray", "/home/ray/anaconda3/bin/python ray start --head --block --dashboard-host 0.0.0.0"),
             ("ray", "gcs_server"),
             ("ray", "raylet"),
+            ("ray", "ray::PPO.train()"),
         ),
         created_ago=3 * _DAY, state=ContainerState.PAUSED, started_ago=2 * _DAY, paused_ago=26 * _MINUTE,
         ports=("8265:8265", "14550:14550/udp"),
@@ -212,7 +222,7 @@ CATALOGUE = (
         "dcgm-exporter", "nvcr.io/nvidia/k8s/dcgm-exporter:4.2.3-4.1.3-ubuntu22.04", "dcgm-exporter", "admin",
         Load(1.2, 0.2, 28),
         (("root", "/usr/bin/dcgm-exporter"),),
-        created_ago=120 * _DAY, started_ago=41 * _DAY, gpus=tuple(range(8)), restart_policy="always",
+        created_ago=120 * _DAY, started_ago=41 * _DAY, gpus=ALL_GPUS, restart_policy="always",
         network_mode="host", log_driver="none",
     ),
     Blueprint(
@@ -221,6 +231,7 @@ CATALOGUE = (
         (("mambauser", "/opt/conda/bin/python preprocess.py --workers 32 /data/dicom"),),
         created_ago=2 * _DAY, state=ContainerState.EXITED, started_ago=2 * _DAY, finished_ago=44 * _HOUR,
         mounts=("/data/dicom:/data/dicom", "dicom-tensors:/out"),
+        environment=("NVIDIA_VISIBLE_DEVICES=none",),
     ),
     Blueprint(
         "diffusion-train", NGC, "python train_unet.py --batch-size 96", "dora",
@@ -237,7 +248,7 @@ CATALOGUE = (
         Load(88, 0.1, 4),
         (("mambauser", "/opt/conda/bin/python flood.py --lines-per-second 20000"),),
         created_ago=5 * _DAY, state=ContainerState.EXITED, started_ago=5 * _DAY,
-        finished_ago=5 * _DAY - 2.0,
+        finished_ago=5 * _DAY - 2.0, environment=("NVIDIA_VISIBLE_DEVICES=void",),
     ),
     Blueprint(
         "eval-suite", PYTORCH, "python -m lm_eval --model vllm --tasks mmlu,gsm8k", "dora",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tui.demo.catalogue import ALL_GPUS
 from tui.model.compatibility import DriverFacts, GpuFacts
 from tui.model.environments import EnvironmentKind, Origin
 
@@ -13,8 +14,8 @@ _BASE, _CONDA, _PIXI = EnvironmentKind.BASE, EnvironmentKind.CONDA, EnvironmentK
 _VENV, _UV, _SYSTEM = EnvironmentKind.VENV, EnvironmentKind.UV, EnvironmentKind.SYSTEM
 _IMAGE, _LAYER, _MOUNT = Origin.IMAGE, Origin.LAYER, Origin.MOUNT
 
-# Eight of them, with a driver that is two years behind: so that something runs, and something does not.
-DRIVER = DriverFacts("550.163.01", "12.4", (GpuFacts("NVIDIA H100 80GB HBM3", "9.0"),) * 8)
+# With a driver that is two years behind: so that something runs, and something does not.
+DRIVER = DriverFacts("550.163.01", "12.4", (GpuFacts("NVIDIA H100 80GB HBM3", "9.0"),) * len(ALL_GPUS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,13 @@ ENVIRONMENTS: Mapping[str, tuple[Made, ...]] = {
     "log-flood": (_MICROMAMBA_BASE,),
     "eval-suite": (_PYTORCH_BASE,),
 }  # fmt: skip
+
+#: Programs of processes whose command lines do not name them, by container and number in it.
+PROGRAMS: Mapping[tuple[str, int], str] = {
+    ("serve-qwen", 3): "/usr/bin/python3.12",
+    ("serve-embed", 1): "/opt/server/bin/text-embeddings-router",
+    ("rl-sim", 4): "/home/ray/anaconda3/bin/python3.10",
+}
 
 #: Containers in which nothing can be run, by the name that they were made with.
 WITHOUT_SHELL = frozenset({"serve-embed"})

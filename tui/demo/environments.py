@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from tui.demo.environment_catalogue import DRIVER, ENVIRONMENTS, WITHOUT_SHELL, Made
+from tui.demo.environment_catalogue import DRIVER, ENVIRONMENTS, PROGRAMS, WITHOUT_SHELL, Made
+from tui.demo.faults import Faults
 from tui.demo.life import DemoContainer
 from tui.demo.package_lists import packages_of
 from tui.demo.world import DemoWorld
@@ -106,13 +107,14 @@ class DemoEnvironments:
 class DemoDriver:
     """The driver of a make-believe workstation."""
 
-    def __init__(self, facts: DriverFacts | None = DRIVER) -> None:
-        """Args: facts that it tells; None for a machine without a driver."""
+    def __init__(self, facts: DriverFacts | None = DRIVER, faults: Faults | None = None) -> None:
+        """Args: facts that it tells, None for a machine without a driver; faults that may take it away."""
         self._facts = facts
+        self._faults = faults
 
     def facts(self) -> DriverFacts | None:
         """Its version and the GPUs."""
-        return self._facts
+        return None if self._faults is not None and self._faults.no_gpu_driver else self._facts
 
 
 class DemoHostPids:
@@ -129,7 +131,7 @@ class DemoHostPids:
         if first is None:
             return {}
         # 1 is the first of its processes, and the others follow it on both sides
-        known = range(1, len(made.blueprint.processes) + 1)
+        known = {number for number, _, _ in made.living}
         return {pid: first + pid - 1 for pid in pids if pid in known}
 
 
@@ -189,6 +191,6 @@ def _pids(container: DemoContainer, made: Made) -> tuple[int, ...]:
     begins = made.executable or f"{made.prefix}/bin/"
     return tuple(
         pid
-        for pid, (_, command) in enumerate(container.blueprint.processes, start=1)
-        if command.startswith(begins)
+        for pid, _, command in container.living
+        if PROGRAMS.get((container.blueprint.name, pid), command).startswith(begins)
     )

@@ -1,15 +1,17 @@
-"""What can go wrong with the make-believe engine, as switches to turn on and off."""
+"""What can go wrong with the make-believe engine and GPUs, as switches to turn on and off."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
-from tui.model.errors import EngineNotFound, EnginePermission, EngineRefused, EngineTimeout
+from tui.model.errors import EngineNotFound, EnginePermission, EngineRefused, EngineTimeout, GpuTimeout
 
 #: How long a call waits for a frozen engine before it gives up.
 FROZEN_SECONDS = 2.0
-# Shorter than with a real one: somebody is watching, and the answer is known.
+#: The same for a GPU driver that hangs.
+GPU_HANG_SECONDS = 1.0
+# Shorter than with real ones: somebody is watching, and the answer is known.
 
 
 class _Switch:
@@ -26,24 +28,32 @@ class _Switch:
 
 
 class Faults:
-    """Faults of the engine, all off at first. Thread-safe; turning one off heals it.
+    """Faults of engine and GPUs, all off at first. Thread-safe; turning one off heals it.
 
     Attributes:
         engine_gone: nothing listens, and streams that were open break off.
         no_permission: the socket lets nobody in; streams that were open go on.
         frozen_engine: calls wait, for `frozen_seconds` at most, and streams are silent.
         refuse_actions: everything that changes something is answered with status 500.
+        gpu_lost: one GPU falls off the bus.
+        gpu_hangs: the GPU driver takes a call, and does not come back from it.
+        no_gpu_driver: there is no GPU driver.
         frozen_seconds: after this long a call to a frozen engine gives up.
+        gpu_hang_seconds: and one to a driver that hangs.
     """
 
     engine_gone = _Switch()
     no_permission = _Switch()
     frozen_engine = _Switch()
     refuse_actions = _Switch()
+    gpu_lost = _Switch()
+    gpu_hangs = _Switch()
+    no_gpu_driver = _Switch()
 
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
         """Args: on_change is called after a switch was set, without any lock held."""
         self.frozen_seconds = FROZEN_SECONDS
+        self.gpu_hang_seconds = GPU_HANG_SECONDS
         self._on: set[str] = set()
         self._changed = threading.Condition()
         self._on_change = on_change
@@ -96,4 +106,16 @@ class Faults:
                 "error while moving mount: write /var/lib/docker: input/output error",
                 "Its own log says more",
                 500,
+            )
+
+    def pass_gpu_question(self) -> None:
+        """Let a call to the GPU driver through. Raises GpuTimeout where it hangs for too long."""
+        with self._changed:
+            is_back = self._changed.wait_for(lambda: "gpu_hangs" not in self._on, self.gpu_hang_seconds)
+        if not is_back:
+            raise GpuTimeout(
+                "The GPU driver does not answer",
+                f"demo's driver has not come back for {self.gpu_hang_seconds:g} s",
+                "It is asked again when this call is back. If it stays so, the kernel's log says more: "
+                "dmesg | grep NVRM",
             )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tui.demo import figures
+from tui.demo.catalogue import ALL_GPUS, CUDA_IMAGES, Blueprint
 from tui.demo.life import DemoContainer
 from tui.model.containers import Container, ContainerDetails, ContainerState, Health, Port
 from tui.model.processes import ProcessTable
@@ -90,7 +91,7 @@ def document(container: DemoContainer) -> dict[str, Any]:
             "Tty": False,
             "Env": [
                 *blueprint.environment,
-                *([f"NVIDIA_VISIBLE_DEVICES={','.join(map(str, blueprint.gpus))}"] if blueprint.gpus else []),
+                *_visible_devices(blueprint),
                 "PATH=/opt/conda/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             ],
             "Cmd": words,
@@ -123,7 +124,8 @@ def processes(container: DemoContainer, now: float) -> ProcessTable:
     workers = max(1, len(container.blueprint.processes) - 1)
     share = figures.rates(container, now)[0] / 1e7 / workers
     rows = []
-    for index, (user, command) in enumerate(container.blueprint.processes):
+    for number, user, command in container.living:
+        index = number - 1
         works = index > 0 or workers == len(container.blueprint.processes)
         busy = share if works else 0.0
         rows.append(
@@ -187,8 +189,20 @@ def _device_requests(container: DemoContainer) -> list[dict[str, Any]] | None:
     gpus = container.blueprint.gpus
     if not gpus:
         return None
-    wanted = [str(gpu) for gpu in gpus]
-    return [{"Driver": "", "Count": 0, "DeviceIDs": wanted, "Capabilities": [["gpu"]], "Options": {}}]
+    is_all = gpus == ALL_GPUS
+    wanted = None if is_all else [str(gpu) for gpu in gpus]
+    count = -1 if is_all else 0
+    return [{"Driver": "", "Count": count, "DeviceIDs": wanted, "Capabilities": [["gpu"]], "Options": {}}]
+
+
+def _visible_devices(blueprint: Blueprint) -> Iterator[str]:
+    """What it was given, or else what its image asks for, which nobody here listens to."""
+    name = "NVIDIA_VISIBLE_DEVICES"
+    is_told = any(each.startswith(f"{name}=") for each in blueprint.environment)
+    if blueprint.gpus and blueprint.gpus != ALL_GPUS:
+        yield f"{name}={','.join(map(str, blueprint.gpus))}"
+    elif blueprint.gpus or (blueprint.image in CUDA_IMAGES and not is_told):
+        yield f"{name}=all"
 
 
 def _mount(written: str) -> dict[str, Any]:

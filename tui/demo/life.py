@@ -46,6 +46,8 @@ class DemoContainer:
         self.out_of_memory = blueprint.out_of_memory
         self.restart_count = 0
         self.runs = 0
+        #: numbers of processes of this run that somebody ended, as the container counts them, and when
+        self.ended: dict[int, float] = {}
         #: the last of its runs, oldest first
         self.history: deque[Run] = deque(maxlen=_REMEMBERED_RUNS)
         if self.started_at is not None:
@@ -80,9 +82,17 @@ class DemoContainer:
     @property
     def process_id(self) -> int | None:
         """Of its first process, another one in each run; None without processes."""
-        if not self.has_processes:
-            return None
-        return _FIRST_PID + (int.from_bytes(self.phases[:4]) + 7919 * self.runs) % _PIDS
+        return self.process_id_in(self.runs) if self.has_processes else None
+
+    def process_id_in(self, run: int) -> int:
+        """Of the first process in the run of that number; the others follow it."""
+        return _FIRST_PID + (int.from_bytes(self.phases[:4]) + 7919 * run) % _PIDS
+
+    @property
+    def living(self) -> tuple[tuple[int, str, str], ...]:
+        """Number as the container counts, user and command of those that nobody ended, while it has some."""
+        numbered = enumerate(self.blueprint.processes, start=1)
+        return tuple((number, *process) for number, process in numbered if number not in self.ended)
 
     def start(self, at: float) -> Iterator[Happening]:
         """Begin a run."""
@@ -92,6 +102,7 @@ class DemoContainer:
         self.exit_code = 0
         self.out_of_memory = False
         self.runs += 1
+        self.ended = {}
         self.history.append(Run.begun(self.runs, at))
         yield "start", {}
 
@@ -162,6 +173,7 @@ class DemoContainer:
             self._remember_rounds(rounds, period)
             self.restart_count += rounds
             self.runs += rounds
+            self.ended = {}
             self.started_at = None if self.started_at is None else self.started_at + rounds * period
             self.finished_at = None if self.finished_at is None else self.finished_at + rounds * period
 

@@ -141,23 +141,23 @@ def _collective_hangs(page: Page, step: int) -> None:
     when = page.time(112.0, "%H:%M:%S")
     page.err(
         112.0,
-        f"[rank2]:[E {when} ProcessGroupNCCL.cpp:629] [Rank 2] Watchdog caught collective operation timeout: "
+        f"[rank1]:[E {when} ProcessGroupNCCL.cpp:629] [Rank 1] Watchdog caught collective operation timeout: "
         f"{work}, Timeout(ms)=600000) ran for 600032 milliseconds before timing out.\n"
-        f"[rank2]:[E {when} ProcessGroupNCCL.cpp:2168] [PG ID 0 PG GUID 0(default_pg) Rank 2]  failure "
+        f"[rank1]:[E {when} ProcessGroupNCCL.cpp:2168] [PG ID 0 PG GUID 0(default_pg) Rank 1]  failure "
         f"detected by watchdog at work sequence id: {step * 96 + 14} PG status: last enqueued work: "
         f"{step * 96 + 15}, last completed work: {step * 96 + 13}\n"
-        f"[rank2]:[E {when} ProcessGroupNCCL.cpp:681] [Rank 2] Some NCCL operations have failed or timed "
+        f"[rank1]:[E {when} ProcessGroupNCCL.cpp:681] [Rank 1] Some NCCL operations have failed or timed "
         "out. Due to the asynchronous nature of CUDA kernels, subsequent GPU operations might run on "
         "corrupted/incomplete data.\n"
         "terminate called after throwing an instance of 'c10::DistBackendError'\n"
-        f"  what():  [PG ID 0 PG GUID 0(default_pg) Rank 2] Process group watchdog thread terminated with "
-        f"exception: [Rank 2] Watchdog caught collective operation timeout: {work}, Timeout(ms)=600000)",
+        f"  what():  [PG ID 0 PG GUID 0(default_pg) Rank 1] Process group watchdog thread terminated with "
+        f"exception: [Rank 1] Watchdog caught collective operation timeout: {work}, Timeout(ms)=600000)",
     )
     written = page.time(114.0, "%m%d %H:%M:%S.%f")
     page.err(
         114.0,
         f"E{written} 1 torch/distributed/elastic/multiprocessing/api.py:869] failed (exitcode: -6) "
-        "local_rank: 2 (pid: 143) of binary: /opt/conda/bin/python\n"
+        "local_rank: 1 (pid: 143) of binary: /opt/conda/bin/python\n"
         f"I{written} 1 torch/distributed/elastic/agent/server/api.py:926] [default] Worker group FAILED. 1/3 "
         "attempts left; will restart worker group",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tui.demo import figures, inspection
 from tui.demo.catalogue import CATALOGUE
@@ -37,6 +37,8 @@ _REMEMBERED_EVENTS = 256
 # Events get times of their own, this far apart at least: what happened after a list was made must
 # be later than it, also on a clock that stands still. Epoch seconds as a float resolve 2.4e-7.
 _EVENT_STEP_SECONDS = 1e-5
+T = TypeVar("T")
+
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
@@ -71,17 +73,22 @@ class DemoWorld:
     """A workstation in memory. Thread-safe.
 
     Attributes:
+        seed: what makes it different from others.
         clock: its time.
+        begin: when it began, in seconds since the epoch.
         faults: what is broken.
     """
 
     def __init__(self, seed: int = 7, clock: DemoClock | None = None) -> None:
         """Args: the same seed with a frozen clock gives the same world to the last digit."""
+        self.seed = seed
         self.clock = clock or DemoClock()
         self.faults = Faults(self._on_fault)
-        begin = self.clock.now()
+        self.begin = self.clock.now()
+        #: processes outside all containers that somebody ended, by number on the host, and when
+        self.ended_outside: dict[int, float] = {}
         self._changed = threading.Condition(threading.RLock())
-        made = [DemoContainer(blueprint, seed, begin) for blueprint in CATALOGUE]
+        made = [DemoContainer(blueprint, seed, self.begin) for blueprint in CATALOGUE]
         self._containers = {container.id: container for container in made}
         self._meters: dict[str, figures.Meter] = {}
         self._streams: list[DemoEventStream] = []
@@ -170,6 +177,26 @@ class DemoWorld:
             self._settle()
             runs = tuple(container.history)
             return Life(runs, container.has_processes, self.clock.now(), container.due_at())
+
+    def look(self, read: Callable[[Iterable[DemoContainer]], T]) -> T:
+        """What `read` makes of all containers at one moment; it must not keep them."""
+        with self._changed:
+            self._settle()
+            return read(self._containers.values())
+
+    def end_process(self, container_id: str, number: int, exit_code: int) -> None:
+        """End one process, by its number in the container; with the first one the container ends.
+
+        Raises NoSuchContainer.
+        """
+        with self._changed:
+            self._settle()
+            container, now = self._find(container_id), self.clock.now()
+            if number != 1:
+                container.ended[number] = now
+            elif container.has_processes:
+                for happening in container.end(now, exit_code):
+                    self._emit(container, happening, now)
 
     def watch(self, watcher: Watcher) -> None:
         """Tell `watcher` what happens, until `unwatch`."""

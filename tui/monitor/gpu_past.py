@@ -67,7 +67,7 @@ class Holds:
         self._samples: dict[tuple[int, str], deque[HoldSample]] = {}
 
     def add(self, report: GpuReport, at: float) -> None:
-        """Take what a report says of each process, at monotonic seconds; forget those that are gone."""
+        """Take what a report says of each process at `at` (seconds); forget those that are gone."""
         seen = set()
         for process in report.processes:
             key = process.pid, process.gpu_uuid

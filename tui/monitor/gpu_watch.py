@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from tui import diagnostics
 from tui.model.containers import ContainerState
-from tui.model.entitlement import GpuEntitlement, idle_seconds
+from tui.model.entitlement import IDLE_MINUTES, GpuEntitlement, idle_seconds
 from tui.model.errors import EnvtuiError, NoSuchContainer
 from tui.model.gpu_rows import GpuOwners
 from tui.model.gpus import GpuReport
 from tui.model.reading import Reading, unknown
-from tui.monitor.gpu_past import GpuPast, Holds
+from tui.monitor.gpu_past import PAST_SECONDS, GpuPast, Holds
 from tui.monitor.poller import unexpected
 from tui.monitor.topics import CONTAINERS, GPU_OWNERS, GPU_PAST, GPUS, Snapshot
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _PAUSE_PER_DURATION = 4.0
 # A machine without a GPU may get one, or its driver be loaded, while we run.
 _ABSENT_SECONDS = 5.0
+# A process is looked at over spans of fifteen seconds.
+_STEP_SECONDS = 15.0
 # An engine that could not be asked is asked again after this long.
 _ASK_AGAIN_SECONDS = 10.0
 
@@ -115,7 +117,15 @@ class GpuWatch:
 
     # -- the driver
 
+    def _remember(self) -> None:
+        """Begin with what is known of the time before."""
+        for report in self._gpus.past(PAST_SECONDS + IDLE_MINUTES * 60.0, _STEP_SECONDS):
+            self._past.add(report)
+            with self._holds_lock:
+                self._holds.add(report, report.taken_at)
+
     def _read_driver(self) -> None:
+        self._remember()
         last: GpuReport | None = None
         while True:
             began = self._clock()
@@ -148,7 +158,7 @@ class GpuWatch:
     def _take(self, report: GpuReport, duration: float) -> None:
         self._past.add(report)
         with self._holds_lock:
-            self._holds.add(report, self._clock())
+            self._holds.add(report, report.taken_at)
         self._store.put(GPU_PAST, self._past.snapshot(report.taken_at))
         self._store.put(GPUS, report, duration)
         with self._changed:

@@ -60,6 +60,10 @@ class LocalGpus:
         """All figures, within some seconds. Raises GpuTimeout or GpuDriverError."""
         return self._gpus.get().report()
 
+    def past(self, seconds: float, step: float) -> tuple[GpuReport, ...]:
+        """Nobody remembers what the GPUs did before they were watched."""
+        return ()
+
     def close(self) -> None:
         """No more reports are wanted. Never waits."""
         if self._gpus.if_there is not None:

@@ -18,8 +18,8 @@ from tui.ui.text import printable
 from tui.ui.widgets.line_bar import Part
 
 UNKNOWN = "–"
-#: Cells of the graph in a GPU's line: half a minute each.
-SPARK_CELLS = 20
+#: Cells of the graph in a GPU's line: a minute each.
+SPARK_CELLS = 10
 # A card slows down at its own point; five degrees before, somebody should look.
 _HOT_MARGIN_CELSIUS = 5
 _BUSY_PERCENT, _NEARLY_FULL_PERCENT = 50.0, 90.0

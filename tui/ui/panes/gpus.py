@@ -54,13 +54,15 @@ class _Ended:
 
     Attributes:
         used_before: bytes used on each GPU that it was on, by uuid.
-        reports: how many came since it is gone.
+        last: the newest report since it is gone.
+        reports: how many came since then.
     """
 
     holder: Holder
     signal: EndSignal
     used_before: dict[str, int]
     is_gone: bool = False
+    last: GpuReport | None = None
     reports: int = 0
 
 
@@ -288,8 +290,9 @@ class GpusPane(TablePane[GpuItem]):
         """By the driver's own figures, once it does not list the process any more."""
         for number, ended in list(self._ended.items()):
             pid = ended.holder.process.pid
-            if not ended.is_gone:
+            if not ended.is_gone or report is ended.last:
                 continue
+            ended.last = report
             ended.reports += 1
             if any(process.pid == pid for process in report.processes) and ended.reports < _FREED_REPORTS:
                 continue

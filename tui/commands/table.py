@@ -1,11 +1,11 @@
-"""A plain table on standard output: cut to the terminal for people, whole when it is piped."""
+"""Plain tables on standard output: cut to the terminal for people, whole when they are piped."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tui.model.printable import printable
 
@@ -14,14 +14,26 @@ _GAP = "  "
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows of foreign text under titles. Piped lines are whole and end without blanks."""
-    shown = [[printable(cell) for cell in row] for row in (titles, *rows)]
+    for line in fitted(aligned((titles, *rows))):
+        print(line)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of foreign text as lines that can be printed, their cells below each other."""
+    shown = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(_cells, column)) for column in zip(*shown, strict=True)]
-    available = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for row in shown:
-        line = _GAP.join(
+    return [
+        _GAP.join(
             cell + " " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)
         ).rstrip()
-        print(line if available is None else _cut(line, available))
+        for row in shown
+    ]
+
+
+def fitted(lines: Iterable[str]) -> list[str]:
+    """Lines cut to the terminal, where standard output is one."""
+    available = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return [line if available is None else _cut(line, available) for line in lines]
 
 
 def _cells(text: str) -> int:

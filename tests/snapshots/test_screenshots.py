@@ -13,7 +13,7 @@ from tui.demo.world import DemoWorld, FrozenClock
 from tui.model.environments import ListedBy
 from tui.monitor.monitor import Monitor
 from tui.monitor.tail import TailState
-from tui.monitor.topics import DATA_ROOT
+from tui.monitor.topics import CONTAINERS, DATA_ROOT, GPU_OWNERS, GPUS
 from tui.settings import Settings
 from tui.ui.app import EnvtuiApp
 from tui.ui.panes.containers import ContainersPane
@@ -65,8 +65,14 @@ def environments_settled(app: EnvtuiApp) -> bool:
 
 
 def at_rest(app: EnvtuiApp) -> bool:
-    """Nobody is asked for environments, and what is known of them was shown."""
-    return app.monitor.is_at_rest and not app.monitor.store._changed
+    """Nobody is asked for environments or owners of GPU processes, and what is known of them was shown."""
+    store = app.monitor.store
+    report, owners = store.value(GPUS), store.value(GPU_OWNERS)
+    if report is None or owners is None or not app.monitor.is_at_rest:
+        return False
+    alive = {each.id for each in store.value(CONTAINERS) or () if each.is_alive}
+    is_known = {process.pid for process in report.processes} <= owners.owners.keys()
+    return is_known and alive <= owners.entitlements.keys() and not store._changed
 
 
 async def picture(
@@ -83,7 +89,8 @@ async def picture(
             for key in keys:
                 await pilot.press(key)
                 await quiet(pilot)
-            await until_async(lambda: at_rest(app) and environments_settled(app))
+                # what a key opens shows what was known when it was pressed
+                await until_async(lambda: at_rest(app) and environments_settled(app))
             await until_async(lambda: log_settled(app))
             await quiet(pilot)
             drawn = app.export_screenshot(title="envtui", simplify=True)
@@ -161,6 +168,22 @@ async def test_logs_pane_looks_as_in_the_screenshot(
     ],
 )
 async def test_environments_pane_looks_as_in_the_screenshot(
+    request: pytest.FixtureRequest, name: str, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    await picture(name, size, keys, bool(request.config.getoption("--update")))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "keys"),
+    [
+        ("gpus-80x24", (80, 24), ("3", "j")),
+        ("gpus-120x36", (120, 36), ("3", "plus", "j")),
+        ("gpus-by-container-120x36", (120, 36), ("3", "plus", "u", "j")),
+        ("gpu-details-120x36", (120, 36), ("3", "i")),
+        ("end-process-dialog", (120, 36), ("3", "j", "j", "K")),
+    ],
+)
+async def test_gpus_pane_looks_as_in_the_screenshot(
     request: pytest.FixtureRequest, name: str, size: tuple[int, int], keys: tuple[str, ...]
 ) -> None:
     await picture(name, size, keys, bool(request.config.getoption("--update")))

@@ -43,7 +43,8 @@ def notice(at: Desk) -> str:
 
 async def open_pane(at: Desk) -> None:
     await at.press("3", "+")
-    await at.until(lambda: rows(at) and at.monitor.store.value(GPU_OWNERS) and at.monitor.is_at_rest)
+    await at.until(lambda: bool(rows(at)) and at.monitor.is_at_rest)
+    await at.until(lambda: at.monitor.store.value(GPU_OWNERS) is not None)
     await at.until(lambda: all(line.holder is None or line.holder.owner for line in pane(at).all_lines))
     await settle(at.pilot)
 

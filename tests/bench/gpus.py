@@ -118,9 +118,10 @@ def compare(double: Double, folder: Path, seconds: float) -> Iterator[str]:
         pause.wait(seconds)
         for each in (ours, theirs):
             cost = each.cost()
+            share, calls = cost.cpu_seconds / seconds * 100, cost.calls / seconds
             yield (
                 f"{each.name:16} {cost.cpu_seconds:6.2f} s of processor in {seconds:g} s "
-                f"({cost.cpu_seconds / seconds * 100:5.2f} %), {cost.calls / seconds:7.1f} NVML calls a second"
+                f"({share:5.2f} %), {calls:7.1f} calls of NVML a second"
             )
 
 

@@ -278,6 +278,7 @@ class TestAsTimeGoesBy:
     def test_the_removal_plan_of_a_paused_container_works(self) -> None:
         world = DemoWorld(clock=FrozenClock())
         for planned in plan(Operation.REMOVE, (by_name(world)["rl-sim"],)).steps:
+            assert isinstance(planned, Step)
             world.perform(planned)
         assert "rl-sim" not in by_name(world)
 

@@ -172,7 +172,7 @@ async def test_an_action_that_is_under_way_is_not_done_twice(
         assert "1 job" in desk.text()
         proxy.hang = False
         await desk.sees("training", "○ exited")
-    assert proxy.count(lambda request: request.method == "POST") == 1
+    assert proxy.count(lambda request: request.resource.endswith("/stop")) == 1
 
 
 async def test_quitting_asks_while_an_action_is_under_way(

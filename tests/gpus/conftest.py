@@ -42,8 +42,14 @@ class Machine:
         self.clock = Clock()
         self.roots = KernelRoots(self.kernel.proc, self.kernel.sys)
         self.gpus = NvmlGpus(
-            self.double.nvml, self.roots, Periods(), deadline_seconds=deadline_seconds, clock=self.clock
+            self.double.nvml, self.roots, Periods(), deadline_seconds, self.clock, pause=self._pause
         )
+        #: What happens in each pause of the reader.
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def _pause(self, seconds: float) -> None:
+        self.meanwhile()
+        self.clock.seconds += seconds
 
     @property
     def scenario(self) -> Scenario:

@@ -84,6 +84,14 @@ def test_a_gpu_that_must_be_reset_is_lost_too(two: Machine) -> None:
     assert [lost.why for lost in two.report(after=1).lost] == ["GPU must be reset"]
 
 
+def test_a_gpu_that_is_lost_when_it_is_asked_who_it_is(two: Machine) -> None:
+    two.report()
+    two.scenario.rules["gpu1.error.nvmlDeviceGetUUID"] = 16
+    two.write()
+    report = two.report(after=10)
+    assert (uuids(report), [lost.gpu.uuid for lost in report.lost]) == ([uuid_of(0)], [uuid_of(1)])
+
+
 def test_an_xid_of_a_living_gpu_is_an_event(two: Machine) -> None:
     two.report()
     two.scenario.xids += [(1, 0, 31), (2, 1, 12345)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from tests.gpus.conftest import Machine, MakeMachine
+from tests.gpus.conftest import Machine, MakeDouble, MakeMachine
 from tests.rig.nvml_scenario import Scenario, full_gpu
 from tests.rig.waiting import until
 from tui.backends import deadline
@@ -84,6 +87,21 @@ def test_closing_does_not_wait_and_does_not_pull_the_library_away(make_machine: 
     release(machine)
     # given up as soon as the call is back, by the thread that made it
     until(lambda: machine.double.count("nvmlShutdown") == 1)
+
+
+def test_a_program_ends_although_a_call_hangs(make_double: MakeDouble) -> None:
+    double = make_double(Scenario({0: full_gpu()}, rules={HANG: 600_000}), 550)
+    program = (
+        "from tui.backends.gpu.nvml import NvmlGpus\nfrom tui.model.errors import GpuTimeout\n"
+        "gpus = NvmlGpus(deadline_seconds=0.5)\ntry:\n    gpus.report()\n"
+        "except GpuTimeout as error:\n    print(error)\ngpus.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **double.environment()},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "The GPU driver does not answer\n"
 
 
 def test_an_initialization_that_hangs(make_machine: MakeMachine) -> None:

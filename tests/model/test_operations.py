@@ -8,13 +8,20 @@ import pytest
 
 from tests.making import full_id, make_container
 from tui.model.containers import Container, ContainerState
-from tui.model.operations import Operation, Plan, Step, counted, docker_command, plan, rename_plan
+from tui.model.operations import Operation, Plan, Step, command_line, counted, plan, rename_plan
 
 STATES = [state for state in ContainerState if state is not ContainerState.PAUSED]
 
 
 def operations(made: Plan) -> list[tuple[str, str]]:
-    return [(step.operation.value, step.container_name) for step in made.steps]
+    return [(step.operation.value, step.container_name) for step in steps(made)]
+
+
+def steps(made: Plan) -> list[Step]:
+    """All of them, which are about containers."""
+    found = [step for step in made.steps if isinstance(step, Step)]
+    assert len(found) == len(made.steps)
+    return found
 
 
 class TestPlans:
@@ -38,7 +45,7 @@ class TestPlans:
 
     def test_volumes_go_only_with_the_removal(self) -> None:
         made = plan(Operation.REMOVE, (make_container("a"),), with_volumes=True)
-        assert [step.with_volumes for step in made.steps] == [False, True]
+        assert [step.with_volumes for step in steps(made)] == [False, True]
 
     def test_each_container_is_finished_before_the_next(self) -> None:
         made = plan(Operation.REMOVE, (make_container("a"), make_container("b", ContainerState.EXITED)))
@@ -73,11 +80,11 @@ class TestCommandLines:
         ],
     )
     def test_says_what_a_person_would_type(self, step: Step, line: str) -> None:
-        assert docker_command(step) == line
+        assert command_line(step) == line
 
     def test_a_name_from_outside_is_one_word_to_a_shell(self) -> None:
         hostile = "a; rm -rf $HOME '\n"
-        assert shlex.split(docker_command(Step(Operation.START, "id", hostile))) == [
+        assert shlex.split(command_line(Step(Operation.START, "id", hostile))) == [
             "docker",
             "start",
             hostile,

@@ -11,7 +11,7 @@ from tests.making import make_container
 from tests.rig.waiting import until
 from tui.model.containers import ContainerState
 from tui.model.errors import Conflict, EnvtuiError, ReadOnlyRefusal
-from tui.model.operations import Operation, Plan, Step, plan
+from tui.model.operations import AnyStep, Operation, Plan, Step, plan
 from tui.monitor import jobs
 from tui.monitor.jobs import Job, JobRefused, JobRunner, JobState
 from tui.monitor.store import Store
@@ -32,8 +32,9 @@ class Workshop:
         self.gate.set()
         self.runner = JobRunner(self.perform, self.store, self.after, read_only=False, wall_clock=lambda: 5.0)
 
-    def perform(self, step: Step) -> None:
+    def perform(self, step: AnyStep) -> None:
         self.gate.wait()
+        assert isinstance(step, Step)
         line = f"{step.operation.value} {step.container_name}"
         self.done.append(line)
         if line in self.failures:

@@ -82,6 +82,11 @@ class Desk:
         (found,) = [row.cells for row in self.pane.table.rows if row.cells[1] == name]
         return found
 
+    def cell(self, name: str, column: str) -> str:
+        """What stands in a container's row, by the key of the column."""
+        keys = [each.column.key for each in self.pane.columns]
+        return self.cells(name)[keys.index(column)]
+
     @property
     def cursor(self) -> str | None:
         """Name of the container under the cursor."""

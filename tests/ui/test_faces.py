@@ -184,9 +184,9 @@ class TestInside:
 class TestAges:
     async def test_ages_are_looked_at_anew_now_and_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with desk() as at:
-            assert at.cells("eval-suite")[5] == "11m"
+            assert at.cell("eval-suite", "age") == "11m"
             at.monitor._containers.stop()
             at.world.clock.advance(3600)  # type: ignore[attr-defined]
             monkeypatch.setattr(table, "_AGES_SECONDS", 1e-6)
             at.pane.tick()
-            assert at.cells("eval-suite")[5] == "1h"
+            assert at.cell("eval-suite", "age") == "1h"

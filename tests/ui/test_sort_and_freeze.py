@@ -73,10 +73,20 @@ class TestOrder:
     async def test_columns_go_round_and_those_without_an_order_are_left_out(self) -> None:
         async with desk(size=(160, 24)) as at:
             seen = []
-            for _ in range(8):
+            for _ in range(9):
                 await at.press(">")
                 seen += [title for title in header(at).split() if title.endswith(("▲", "▼"))]
-            assert seen == ["NAME▲", "CPU▼", "MEMORY▼", "ENVS▼", "AGE▼", "IMAGE▲", "PROJECT▲", "STATE▲"]
+            assert seen == [
+                "NAME▲",
+                "CPU▼",
+                "MEMORY▼",
+                "GPU▼",
+                "ENVS▼",
+                "AGE▼",
+                "IMAGE▲",
+                "PROJECT▲",
+                "STATE▲",
+            ]
 
     async def test_the_other_direction(self) -> None:
         async with desk() as at:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -161,6 +161,9 @@ class Gpus(Protocol):
         Raises:
             GpuTimeout: the driver does not answer; it is not asked again before it does.
         """
+
+    def past(self, seconds: float, step: float) -> Iterable[GpuReport]:
+        """Reports of the last `seconds`, every `step`, oldest first; none where nobody remembers."""
 
     def close(self) -> None:
         """No more reports are wanted. Never waits."""

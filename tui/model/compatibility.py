@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tui.model.cuda_builds import Build, BuildKind, build_of, library_majors
 from tui.model.cuda_table import (
@@ -19,6 +20,9 @@ from tui.model.cuda_table import (
     parse_version,
 )
 from tui.model.environments import Environment
+
+if TYPE_CHECKING:
+    from tui.model.gpus import GpuReport
 
 # of NVML and of `/proc/driver/nvidia/version`; a vGPU's has a word behind it
 _DRIVER = re.compile(r"\d{2,4}(\.\d{1,4}){0,3}")
@@ -64,6 +68,15 @@ class DriverFacts:
     cuda_version: str | None = None
     gpus: tuple[GpuFacts, ...] | None = None
     machine: str = "x86_64"
+
+
+def facts_of(report: GpuReport, machine: str) -> DriverFacts | None:
+    """What a driver's own report says of its host; None where it does not say its version."""
+    if report.driver_version is None:
+        return None
+    known = [*report.gpus, *(lost.gpu for lost in report.lost)]
+    gpus = tuple(GpuFacts(gpu.name, gpu.compute_capability.value) for gpu in known)
+    return DriverFacts(report.driver_version, report.cuda_version, gpus or None, machine)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tui.model.containers import Container, ContainerState
+
+if TYPE_CHECKING:
+    from tui.model.owners import EndSignal, ProcessIdentity
 
 #: Seconds that a container gets to end by itself before it is killed; the engine's own default.
 STOP_GRACE_SECONDS = 10
@@ -43,13 +47,51 @@ class Step:
     new_name: str = ""
     with_volumes: bool = False
 
+    @property
+    def target(self) -> str:
+        """What it is done to: a step that fails ends those behind it on the same."""
+        return self.container_id
+
+    @property
+    def target_name(self) -> str:
+        """What a person calls that."""
+        return self.container_name
+
+
+@dataclass(frozen=True, slots=True)
+class EndStep:
+    """One signal to one process of the host.
+
+    Attributes:
+        process: which one, told from every other.
+        signal: TERM or KILL.
+        container_id: of the container that it runs in, None for none or where that is not known.
+    """
+
+    process: ProcessIdentity
+    signal: EndSignal
+    container_id: str | None = None
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return f"process {self.process.pid} {self.process.start_ticks}"
+
+    @property
+    def target_name(self) -> str:
+        """What a person calls that."""
+        return f"process {self.process.pid}"
+
+
+AnyStep = Step | EndStep
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What one action will do: its steps in order, and the words that a dialog says about them."""
 
     title: str
-    steps: tuple[Step, ...]
+    steps: tuple[AnyStep, ...]
 
 
 def plan(operation: Operation, containers: tuple[Container, ...], with_volumes: bool = False) -> Plan:
@@ -73,6 +115,12 @@ def rename_plan(container: Container, new_name: str) -> Plan:
     return Plan(f"Rename {container.name} to {new_name}", (step,))
 
 
+def end_plan(process: ProcessIdentity, signal: EndSignal, container_id: str | None, what: str) -> Plan:
+    """The plan of ending one process; `what` names it for people."""
+    word = "Kill" if signal == "KILL" else "End"
+    return Plan(f"{word} {what}", (EndStep(process, signal, container_id),))
+
+
 def operation_word(operation: Operation) -> str:
     """The verb as a button says it."""
     return "Remove" if operation is Operation.REMOVE else operation.value.capitalize()
@@ -83,8 +131,10 @@ def counted(containers: tuple[Container, ...]) -> str:
     return containers[0].name if len(containers) == 1 else f"{len(containers)} containers"
 
 
-def docker_command(step: Step) -> str:
-    """The line of the engine's own client that does the same, for the command log."""
+def command_line(step: AnyStep) -> str:
+    """The line of the engine's own client, or of the shell, that does the same, for the command log."""
+    if isinstance(step, EndStep):
+        return shlex.join(["kill", f"-{step.signal}", str(step.process.pid)])
     words = ["docker", step.operation.value]
     if step.operation is Operation.STOP:
         words += ["--time", str(STOP_GRACE_SECONDS)]

@@ -6,6 +6,7 @@ that somebody looks at, that the last listing is old. Nothing is asked on a fast
 
 from __future__ import annotations
 
+import platform
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -26,12 +27,13 @@ from tui.model.errors import EnvtuiError, NoSuchContainer
 from tui.monitor.exec_gate import GatedEnvironments
 from tui.monitor.poller import unexpected
 from tui.monitor.size_watch import Measured, SizeWatch, SizeWish
-from tui.monitor.topics import CONTAINERS, ENVIRONMENTS, Snapshot
+from tui.monitor.topics import CONTAINERS, ENVIRONMENTS, GPUS, Snapshot
 
 if TYPE_CHECKING:
     from tui.backends.base import Driver
-    from tui.model.compatibility import Verdict
+    from tui.model.compatibility import DriverFacts, Verdict
     from tui.model.containers import Container
+    from tui.model.gpus import GpuReport
     from tui.monitor.store import Store
 
 # A command costs the engine a process of its own; more at once make each slower.
@@ -62,8 +64,8 @@ class EnvironmentWatch:
 
         Args:
             backend: who lists and measures.
-            driver: what verdicts rest on; None where nobody knows the host's.
-            store: CONTAINERS is read, ENVIRONMENTS written.
+            driver: what verdicts rest on before GPUS tells more; None where nobody knows the host's.
+            store: CONTAINERS and GPUS are read, ENVIRONMENTS written.
             measures: whether sizes are measured, which runs a command in the container.
             look_seconds: after this long what is looked at is listed anew.
             start_seconds: a container that starts is asked after this long.
@@ -84,6 +86,7 @@ class EnvironmentWatch:
         self._shown: frozenset[str] = frozenset()
         self._selected: str | None = None
         self._was_lost = False
+        self._told_facts: DriverFacts | None = None
         self._unmeasurable: set[Measured] = set()
         self._sizes_of: dict[Measured, EnvironmentSize] = {}
         self._workers = 0
@@ -101,10 +104,12 @@ class EnvironmentWatch:
                 return
             self._began = True
         self._store.listen(CONTAINERS, self._on_containers)
+        self._store.listen(GPUS, self._on_gpus)
 
     def stop(self) -> None:
         """End; questions in progress are left to their deadlines."""
         self._store.unlisten(CONTAINERS, self._on_containers)
+        self._store.unlisten(GPUS, self._on_gpus)
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -288,6 +293,31 @@ class EnvironmentWatch:
             diagnostics.record_exception("environments", error)
             return None, unexpected(error)
 
+    def _on_gpus(self, snapshot: Snapshot[GpuReport]) -> None:
+        """By the thread that asks the driver: verdicts rest on what it says, rather than on files."""
+        if snapshot.value is None:
+            return
+        from tui.model.compatibility import facts_of
+
+        facts = facts_of(snapshot.value, platform.machine())
+        if facts is None or facts == self._told_facts:
+            return
+        self._told_facts = facts
+        with self._changed:
+            listings = {key: each.listing for key, each in self._known.items()}
+        verdicts = {key: self._judge(listing) for key, listing in listings.items()}
+        with self._changed:
+            for key, listing in listings.items():
+                known = self._known.get(key)
+                if known is not None and known.listing is listing:
+                    self._known[key] = replace(known, verdicts=verdicts[key])
+        self._publish()
+
+    def _facts(self) -> DriverFacts | None:
+        if self._told_facts is not None:
+            return self._told_facts
+        return self._driver.facts() if self._driver is not None else None
+
     def _judge(self, listing: EnvironmentList | None) -> Mapping[str, Verdict]:
         if listing is None or not listing.environments:
             return {}
@@ -296,7 +326,7 @@ class EnvironmentWatch:
         from tui.model.compatibility import judge
 
         try:
-            facts = self._driver.facts() if self._driver is not None else None
+            facts = self._facts()
             return {each.prefix: judge(each, facts, cuda_table()) for each in listing.environments}
         except Exception as error:
             # a verdict less, not a listing less

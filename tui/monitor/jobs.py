@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from tui import diagnostics
 from tui.model.errors import EnvtuiError, ReadOnlyRefusal
-from tui.model.operations import Plan, Step, docker_command
+from tui.model.operations import AnyStep, Plan, command_line
 from tui.monitor.poller import unexpected
 from tui.monitor.store import Store
 from tui.monitor.topics import COMMANDS, JOBS
@@ -82,7 +82,7 @@ class JobRunner:
 
     def __init__(
         self,
-        perform: Callable[[Step], None],
+        perform: Callable[[AnyStep], None],
         store: Store,
         after: Callable[[], None],
         read_only: bool,
@@ -114,7 +114,7 @@ class JobRunner:
             under_way = {step for job in self._jobs.values() if not job.is_over for step in job.plan.steps}
             twice = next((step for step in plan.steps if step in under_way), None)
             if twice is not None:
-                raise JobRefused("Already under way", docker_command(twice), "Wait for it to end")
+                raise JobRefused("Already under way", command_line(twice), "Wait for it to end")
             self._numbers += 1
             job = Job(self._numbers, plan)
             try:
@@ -145,16 +145,16 @@ class JobRunner:
         job = self._update(number, state=JobState.RUNNING)
         given_up: set[str] = set()
         for step in job.plan.steps:
-            error = None if step.container_id in given_up else self._do(step)
+            error = None if step.target in given_up else self._do(step)
             if error is not None:
                 # the steps after it count on it: a container that can't be stopped is not removed
-                given_up.add(step.container_id)
-                job = self._update(number, failures=(*job.failures, (step.container_name, error)))
+                given_up.add(step.target)
+                job = self._update(number, failures=(*job.failures, (step.target_name, error)))
             job = self._update(number, steps_done=job.steps_done + 1)
         self._update(number, state=JobState.FAILED if job.failures else JobState.DONE)
         self._after()
 
-    def _do(self, step: Step) -> EnvtuiError | None:
+    def _do(self, step: AnyStep) -> EnvtuiError | None:
         at = self._wall_clock()
         began = time.monotonic()
         failure: EnvtuiError | None = None
@@ -167,7 +167,7 @@ class JobRunner:
             failure = unexpected(error)
         record = CommandRecord(
             at,
-            docker_command(step),
+            command_line(step),
             "done" if failure is None else failure.one_line(),
             time.monotonic() - began,
             failure is not None,

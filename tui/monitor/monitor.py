@@ -9,10 +9,11 @@ from typing import TypeVar
 from tui import diagnostics
 from tui.model.errors import EnvtuiError
 from tui.model.hosts import FileSystemSpace
-from tui.model.operations import Operation, Plan, Step
+from tui.model.operations import AnyStep, EndStep, Operation, Plan
 from tui.monitor.container_watch import ContainerWatch
 from tui.monitor.environment_watch import EnvironmentWatch
 from tui.monitor.exec_gate import ExecGate, GatedEnvironments
+from tui.monitor.gpu_watch import GpuWatch
 from tui.monitor.jobs import Job, JobRunner
 from tui.monitor.log_saver import LogSaver
 from tui.monitor.log_watch import LogWatch
@@ -20,7 +21,7 @@ from tui.monitor.poller import Poller, unexpected
 from tui.monitor.selection import Selection
 from tui.monitor.statistics_watch import StatisticsWatch
 from tui.monitor.store import Store
-from tui.monitor.topics import DATA_ROOT, ENGINE, SELECTION
+from tui.monitor.topics import CONTAINERS, DATA_ROOT, ENGINE, SELECTION
 from tui.workstation import Workstation
 
 R = TypeVar("R")
@@ -29,6 +30,8 @@ R = TypeVar("R")
 _DATA_ROOT_SECONDS = 10.0
 # One question a key press; beyond this many that hang, new ones are refused with the reason.
 _QUESTIONS_AT_ONCE = 8
+# A process that saves what it has on its way out takes as long as a container that is stopped may.
+_ENDING_SECONDS = 10.0
 
 
 class Monitor:
@@ -57,6 +60,16 @@ class Monitor:
             self._environment_watch = EnvironmentWatch(
                 self.environments, workstation.driver, self.store, measures=not read_only
             )
+        self._gpu_watch: GpuWatch | None = None
+        if workstation.gpus is not None:
+            self._gpu_watch = GpuWatch(
+                workstation.gpus,
+                workstation.ownership,
+                workstation.entitlements,
+                self.store,
+                self.exec_gate,
+                ask_inside=not read_only,
+            )
         self.logs = LogWatch(workstation.logs, self.store, workstation.now) if workstation.logs else None
         self.saver = LogSaver(workstation.logs, self.store) if workstation.logs else None
         self._questions = threading.BoundedSemaphore(_QUESTIONS_AT_ONCE)
@@ -76,6 +89,8 @@ class Monitor:
             part.stop()
         if self._environment_watch is not None:
             self._environment_watch.stop()
+        if self._gpu_watch is not None:
+            self._gpu_watch.stop()
         if self.logs is not None:
             self.logs.stop()
         if self.saver is not None:
@@ -86,6 +101,8 @@ class Monitor:
         self._data_root.want(True)
         if self._environment_watch is not None:
             self._environment_watch.start()
+        if self._gpu_watch is not None:
+            self._gpu_watch.start()
 
     def show_containers(self, container_ids: Sequence[str]) -> None:
         """These are on screen: keep their figures fresh and know their details."""
@@ -104,11 +121,20 @@ class Monitor:
 
     def select_container(self, container_id: str | None, marked_ids: Sequence[str] = ()) -> None:
         """The chosen container and those that are marked, for every pane."""
-        selection = Selection(container_id, tuple(marked_ids))
+        before = self.store.value(SELECTION) or Selection()
+        prefix = before.prefix if before.container_id == container_id else None
+        self._select(Selection(container_id, tuple(marked_ids), prefix, before.wish))
+
+    def choose(self, container_id: str, prefix: str | None) -> None:
+        """Have a container, and one of its environments, chosen in their panes."""
+        before = self.store.value(SELECTION) or Selection()
+        self._select(Selection(container_id, before.marked_ids, prefix, before.wish + 1))
+
+    def _select(self, selection: Selection) -> None:
         if self.store.value(SELECTION) != selection:
             self.store.put(SELECTION, selection)
             if self._environment_watch is not None:
-                self._environment_watch.select(container_id)
+                self._environment_watch.select(selection.container_id)
 
     def refresh(self) -> None:
         """Read everything anew."""
@@ -116,6 +142,12 @@ class Monitor:
         self._data_root.poke()
         if self._environment_watch is not None:
             self._environment_watch.refresh()
+        self.refresh_gpus()
+
+    def refresh_gpus(self) -> None:
+        """Ask the driver now."""
+        if self._gpu_watch is not None:
+            self._gpu_watch.refresh()
 
     def submit(self, plan: Plan) -> Job:
         """Carry out a plan. Raises ReadOnlyRefusal or JobRefused."""
@@ -151,12 +183,27 @@ class Monitor:
 
         threading.Thread(target=run, name="question", daemon=True).start()
 
-    def _perform(self, step: Step) -> None:
-        if step.operation is Operation.PAUSE:
+    def _perform(self, step: AnyStep) -> None:
+        if isinstance(step, EndStep):
+            self._end_process(step)
+        elif step.operation is Operation.PAUSE:
             with self.exec_gate.held(step.container_id):
                 self.workstation.containers.perform(step)
         else:
             self.workstation.containers.perform(step)
+
+    def _end_process(self, step: EndStep) -> None:
+        ending = self.workstation.ending
+        if ending is None:
+            raise EnvtuiError("Not ended", "the processes of this host can't be ended from here")
+        listed = self.store.value(CONTAINERS) or ()
+        container = next((each for each in listed if each.id == step.container_id), None)
+        if container is None:
+            ending.end(step.process, step.signal, _ENDING_SECONDS, None)
+            return
+        # where the kernel refuses, a command in the container does it
+        with self.exec_gate.command(container.id):
+            ending.end(step.process, step.signal, _ENDING_SECONDS, container)
 
     def _read_data_root(self) -> FileSystemSpace | None:
         known = self.store.value(ENGINE)

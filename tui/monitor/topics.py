@@ -11,8 +11,11 @@ from tui.model.errors import EnvtuiError
 if TYPE_CHECKING:
     from tui.model.containers import Container
     from tui.model.environments import KnownEnvironments
+    from tui.model.gpu_rows import GpuOwners
+    from tui.model.gpus import GpuReport
     from tui.model.hosts import EngineInfo, FileSystemSpace
     from tui.model.stats import ContainerStats
+    from tui.monitor.gpu_past import Moment
     from tui.monitor.jobs import CommandRecord, Job
     from tui.monitor.log_saver import SaveProgress
     from tui.monitor.selection import Selection
@@ -55,6 +58,9 @@ STATISTICS: Topic[Mapping[str, ContainerStats]] = Topic("statistics")
 ENGINE: Topic[EngineInfo] = Topic("engine")
 DATA_ROOT: Topic[FileSystemSpace | None] = Topic("data-root")
 ENVIRONMENTS: Topic[Mapping[str, KnownEnvironments]] = Topic("environments")
+GPUS: Topic[GpuReport] = Topic("gpus")
+GPU_PAST: Topic[Mapping[str, tuple[Moment, ...]]] = Topic("gpu-past")
+GPU_OWNERS: Topic[GpuOwners] = Topic("gpu-owners")
 SELECTION: Topic[Selection] = Topic("selection")
 JOBS: Topic[tuple[Job, ...]] = Topic("jobs")
 COMMANDS: Topic[tuple[CommandRecord, ...]] = Topic("commands")

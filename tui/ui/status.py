@@ -6,13 +6,13 @@ import time
 from typing import Any
 
 from tui.model.units import format_bytes
-from tui.monitor.topics import CONTAINERS, DATA_ROOT, ENGINE, JOBS, Topic
+from tui.monitor.topics import CONTAINERS, DATA_ROOT, ENGINE, GPUS, JOBS, Topic
 from tui.ui.bridge import Bridge
 from tui.ui.panes.base import Pane
 from tui.ui.text import printable
 from tui.ui.widgets.line_bar import Part
 
-TOPICS: tuple[Topic[Any], ...] = (CONTAINERS, ENGINE, DATA_ROOT, JOBS)
+TOPICS: tuple[Topic[Any], ...] = (CONTAINERS, ENGINE, DATA_ROOT, GPUS, JOBS)
 # Nine tenths full is where images stop being pulled and checkpoints stop being written.
 _NEARLY_FULL_PERCENT = 90.0
 
@@ -32,8 +32,18 @@ def _left(bridge: Bridge) -> list[Part]:
     left: list[Part] = [(" envtui ", "strong"), dot, (printable(bridge.monitor.workstation.name), "")]
     if engine is not None:
         left.append((f"  {printable(engine.product)} {printable(engine.version)}", "muted"))
+    left += _driver(bridge)
     left += _disk(bridge)
     return left
+
+
+def _driver(bridge: Bridge) -> list[Part]:
+    """The driver and the CUDA version that it brings; nothing where there is no driver."""
+    report = bridge.monitor.store.value(GPUS)
+    if report is None or report.driver_version is None:
+        return []
+    words = f"  driver {printable(report.driver_version)}"
+    return [(words + (f" CUDA {report.cuda_version}" if report.cuda_version else ""), "muted")]
 
 
 def _disk(bridge: Bridge) -> list[Part]:

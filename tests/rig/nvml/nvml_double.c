@@ -1,14 +1,14 @@
 /*
  * A library with NVML's ABI that answers from a text file, for machines without a GPU.
  *
- *   gcc -shared -fPIC -O1 -fvisibility=hidden -Wl,-soname,libnvidia-ml.so.1 -DLEVEL=550 -o libnvidia-ml.so.1 …
+ *   gcc -shared -fPIC -O1 -fvisibility=hidden -Wl,-soname,libnvidia-ml.so.1 -DLEVEL=550 …
  *
- * ENVTUI_NVML_SCENARIO names the file: lines `key = value`, read again when its time or size changes.
+ * ENVTUI_NVML_SCENARIO names the file: lines `key = value`, read again when its time, size or inode changes.
  * ENVTUI_NVML_CALLS names a file that gets a line `function gpu` for each call. What may stand in a
  * scenario is written in tests/rig/nvml_scenario.py. What it does not say is not supported.
  *
  * LEVEL is the driver's: symbols that came later are left out. 534 stands for 535.43 to 535.86, whose
- * list of processes had a longer structure.
+ * list of processes had a longer structure, 616 for a driver whose counters of PCIe have 64 bits.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -51,6 +51,7 @@ static int entry_count;
 static char *text;
 static struct timespec text_time;
 static off_t text_size = -1;
+static ino_t text_inode;
 static char scenario_path[4096], calls_path[4096];
 static int present[MOST_GPUS], present_count;
 static int initialized, calls_file = -1;
@@ -60,7 +61,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 typedef struct { int used; unsigned registered; long seen; } event_set_t;
 static event_set_t event_sets[MOST_SETS];
 
-/* -- the scenario ------------------------------------------------------------------------------- */
+/* -- the scenario -- */
 
 static int by_key(const void *left, const void *right) {
     const entry_t *a = left, *b = right;
@@ -140,7 +141,8 @@ static void reload(void) {
     }
     struct stat now;
     if (!*scenario_path || stat(scenario_path, &now)) return;
-    if (now.st_size == text_size && now.st_mtim.tv_sec == text_time.tv_sec &&
+    /* two files that were written within a tick of the kernel's clock are of the same time */
+    if (now.st_ino == text_inode && now.st_size == text_size && now.st_mtim.tv_sec == text_time.tv_sec &&
         now.st_mtim.tv_nsec == text_time.tv_nsec) return;
     FILE *file = fopen(scenario_path, "rb");
     if (!file) return;
@@ -151,11 +153,12 @@ static void reload(void) {
     content[read] = 0;
     fclose(file);
     text_size = now.st_size;
+    text_inode = now.st_ino;
     text_time = now.st_mtim;
     parse(content);
 }
 
-/* -- every call goes through these --------------------------------------------------------------- */
+/* -- every call goes through these -- */
 
 static double seconds_since(struct timespec start) {
     struct timespec now;
@@ -228,7 +231,7 @@ static result_t done(result_t result) {
 #define BEGIN(device) do { if (!(device)) return INVALID_ARGUMENT; \
     result_t e_ = begin(__func__, (device)->gpu, 1); if (e_) return e_; } while (0)
 
-/* -- values ---------------------------------------------------------------------------------------- */
+/* -- values -- */
 
 /* A number, or one that grows: `START +PER_SECOND`. */
 static int number(const char *value, u64 *out) {
@@ -264,7 +267,7 @@ static int is_split(int gpu) {
     return mode && atol(mode) == 1;
 }
 
-/* -- library and system ------------------------------------------------------------------------------ */
+/* -- library and system -- */
 
 EXPORT void envtui_double_use(const char *scenario, const char *calls) {
     snprintf(scenario_path, sizeof scenario_path, "%s", scenario);
@@ -329,7 +332,7 @@ static result_t cuda_version(int *version) {
 EXPORT result_t nvmlSystemGetCudaDriverVersion(int *v) { BEGIN_SYSTEM(); return done(cuda_version(v)); }
 EXPORT result_t nvmlSystemGetCudaDriverVersion_v2(int *v) { BEGIN_SYSTEM(); return done(cuda_version(v)); }
 
-/* -- handles and identity ------------------------------------------------------------------------------ */
+/* -- handles and identity -- */
 
 EXPORT result_t nvmlDeviceGetCount_v2(unsigned *count) {
     BEGIN_SYSTEM();
@@ -376,7 +379,8 @@ static device_t *with_uuid(const char *wanted) {
     return NULL;
 }
 
-static result_t handle_by(const char *function, device_t *(*find)(const char *), const char *name, device_t **out) {
+static result_t handle_by(
+        const char *function, device_t *(*find)(const char *), const char *name, device_t **out) {
     pthread_mutex_lock(&lock);
     reload();
     device_t *found = find(name);
@@ -469,7 +473,7 @@ EXPORT result_t nvmlDeviceGetCudaComputeCapability(device_t *device, int *major,
     return done(value && sscanf(value, "%d.%d", major, minor) == 2 ? SUCCESS : NOT_SUPPORTED);
 }
 
-/* -- memory ---------------------------------------------------------------------------------------------- */
+/* -- memory -- */
 
 typedef struct { u64 total, free, used; } memory_t;
 typedef struct { unsigned version; u64 total, reserved, free, used; } memory_v2_t;
@@ -524,7 +528,8 @@ typedef struct { const char *space; u64 soft, hard, current; } memory_limits_t;
 
 EXPORT result_t nvmlDeviceGetMemoryLimits_v1(device_t *device, memory_limits_t *limits) {
     BEGIN(device);
-    if (is_split(device->gpu) || get_u64(device->gpu, "limits.current", &limits->current)) return done(NOT_SUPPORTED);
+    if (is_split(device->gpu)) return done(NOT_SUPPORTED);
+    if (get_u64(device->gpu, "limits.current", &limits->current)) return done(NOT_SUPPORTED);
     limits->soft = limits->hard = NOT_AVAILABLE;
     get_u64(device->gpu, "limits.soft", &limits->soft);
     get_u64(device->gpu, "limits.hard", &limits->hard);
@@ -532,7 +537,7 @@ EXPORT result_t nvmlDeviceGetMemoryLimits_v1(device_t *device, memory_limits_t *
 }
 #endif
 
-/* -- figures ------------------------------------------------------------------------------------------------ */
+/* -- figures -- */
 
 #define GETTER(function, key) \
     EXPORT result_t function(device_t *device, unsigned *out) { \
@@ -608,7 +613,8 @@ EXPORT result_t nvmlDeviceGetDriverModel_v2(device_t *device, unsigned *current,
 #endif
 
 EXPORT result_t nvmlDeviceGetTemperatureThreshold(device_t *device, unsigned kind, unsigned *temperature) {
-    static const char *keys[] = {"threshold.shutdown", "threshold.slowdown", "threshold.memory", "threshold.gpu"};
+    static const char *keys[] = {
+        "threshold.shutdown", "threshold.slowdown", "threshold.memory", "threshold.gpu"};
     BEGIN(device);
     return done(kind < 4 ? get_unsigned(device->gpu, keys[kind], temperature) : INVALID_ARGUMENT);
 }
@@ -646,10 +652,10 @@ EXPORT result_t nvmlDeviceGetTotalEccErrors(device_t *device, unsigned kind, uns
 }
 
 EXPORT result_t nvmlDeviceGetRemappedRows(
-        device_t *device, unsigned *correctable, unsigned *uncorrectable, unsigned *pending, unsigned *failed) {
+        device_t *device, unsigned *single, unsigned *many, unsigned *pending, unsigned *failed) {
     BEGIN(device);
     const char *value = gpu_value(device->gpu, "remapped");
-    int read = value ? sscanf(value, "%u %u %u %u", correctable, uncorrectable, pending, failed) : 0;
+    int read = value ? sscanf(value, "%u %u %u %u", single, many, pending, failed) : 0;
     return done(read == 4 ? SUCCESS : NOT_SUPPORTED);
 }
 
@@ -689,19 +695,25 @@ EXPORT result_t nvmlDeviceGetFieldValues(device_t *device, int count, field_t *f
         field->result = field_level(field->id) > LEVEL ? INVALID_ARGUMENT
                         : number(gpu_value(device->gpu, key), &value) ? SUCCESS : NOT_SUPPORTED;
         if (field->result) continue;
-        /* the counters of PCIe are 32 bits wide, temperature and number of links are small */
-        int is_small = field->id == 197 || field->id == 198 || field->id == 82 || field->id == 91;
+        /* temperature and number of links are small; the counters of PCIe have 32 bits but in level 616 */
+        int is_pcie = field->id == 197 || field->id == 198;
+        int is_small = field->id == 82 || field->id == 91 || (is_pcie && LEVEL != 616);
         field->type = is_small ? 1 : 3;
         if (is_small) field->value.ui = (unsigned)value; else field->value.ull = value;
     }
     return done(SUCCESS);
 }
 
-/* -- processes ------------------------------------------------------------------------------------------------ */
+/* -- processes -- */
 
-typedef struct { unsigned pid, gi, ci, sm, memory_use, encoder, decoder; u64 memory; char type[8]; int has_use; } process_t;
+typedef struct {
+    unsigned pid, gi, ci, sm, memory_use, encoder, decoder;
+    u64 memory;
+    char type[8];
+    int has_use;
+} process_t;
 
-/* `gpuN.process = PID MEM|NA TYPE SM MEM ENC DEC [GI CI] [keep]`; SM may be NA. 0 where it is not to be told. */
+/* `gpuN.process = PID MEM|NA TYPE SM|NA MEM ENC DEC [GI CI] [keep]`; 0 where it is not to be told. */
 static int read_process(const char *line, process_t *out) {
     char copy[256], *rest = copy, *words[10], *word;
     int count = 0, keep = 0;
@@ -730,21 +742,23 @@ typedef struct { unsigned pid; u64 memory; unsigned gi, ci; } process_v3_t;
 typedef struct { unsigned pid; u64 memory; unsigned gi, ci; } process_v2_t;
 
 /* Lists the processes whose type holds `letter`, in a structure of `size` bytes. */
-static result_t list(const char *function, device_t *device, char letter, unsigned *count, void *out, size_t size) {
+static result_t list(
+        const char *function, device_t *device, char letter, unsigned *count, void *out, size_t size) {
     char key[64];
     instance_t instance;
     unsigned found = 0, room = *count;
     if (!device) return INVALID_ARGUMENT;
     result_t error = begin(function, device->gpu, 1);
     if (error) return error;
-    if (device->slot >= 0 && !read_instance(device->gpu, device->slot, &instance)) return done(INVALID_ARGUMENT);
+    int is_part = device->slot >= 0;
+    if (is_part && !read_instance(device->gpu, device->slot, &instance)) return done(INVALID_ARGUMENT);
     snprintf(key, sizeof key, "gpu%d.process", device->gpu);
     for (int at = first_of(key); at < entry_count && !strcmp(entries[at].key, key); at++) {
         process_t process;
         if (!read_process(entries[at].value, &process) || !strchr(process.type, letter)) continue;
-        if (device->slot >= 0 && (process.gi != instance.gi || process.ci != instance.ci)) continue;
+        if (is_part && (process.gi != instance.gi || process.ci != instance.ci)) continue;
         if (found < room && out) {
-            process_v3_t whole = {.pid = process.pid, .memory = process.memory, .gi = process.gi, .ci = process.ci};
+            process_v3_t whole = {process.pid, process.memory, .gi = process.gi, .ci = process.ci};
             memcpy((char *)out + size * found, &whole, size);
         }
         found++;
@@ -753,16 +767,14 @@ static result_t list(const char *function, device_t *device, char letter, unsign
     return done(found > room ? INSUFFICIENT_SIZE : SUCCESS);
 }
 
-#define LISTS(version, structure) \
-    EXPORT result_t nvmlDeviceGetComputeRunningProcesses##version(device_t *device, unsigned *count, void *out) { \
-        return list(__func__, device, 'C', count, out, sizeof(structure)); \
-    } \
-    EXPORT result_t nvmlDeviceGetGraphicsRunningProcesses##version(device_t *device, unsigned *count, void *out) { \
-        return list(__func__, device, 'G', count, out, sizeof(structure)); \
-    } \
-    EXPORT result_t nvmlDeviceGetMPSComputeRunningProcesses##version(device_t *device, unsigned *count, void *out) { \
-        return list(__func__, device, 'M', count, out, sizeof(structure)); \
+#define LIST(name, letter, structure) \
+    EXPORT result_t name(device_t *device, unsigned *count, void *out) { \
+        return list(__func__, device, letter, count, out, sizeof(structure)); \
     }
+#define LISTS(version, structure) \
+    LIST(nvmlDeviceGetComputeRunningProcesses##version, 'C', structure) \
+    LIST(nvmlDeviceGetGraphicsRunningProcesses##version, 'G', structure) \
+    LIST(nvmlDeviceGetMPSComputeRunningProcesses##version, 'M', structure)
 
 LISTS(, process_v1_t)
 #if LEVEL >= 470
@@ -804,7 +816,7 @@ EXPORT result_t nvmlDeviceGetProcessUtilization(device_t *device, use_t *out, un
     return done(!found ? NOT_FOUND : found > room ? INSUFFICIENT_SIZE : SUCCESS);
 }
 
-/* -- instances -------------------------------------------------------------------------------------------------- */
+/* -- instances -- */
 
 EXPORT result_t nvmlDeviceGetMigMode(device_t *device, unsigned *current, unsigned *pending) {
     BEGIN(device);
@@ -857,7 +869,7 @@ EXPORT result_t nvmlDeviceGetComputeInstanceId(device_t *device, unsigned *out) 
     return done(instance_number(device, 1, out));
 }
 
-/* -- events ------------------------------------------------------------------------------------------------------- */
+/* -- events -- */
 
 typedef struct { device_t *device; u64 type, data; unsigned gi, ci; } event_t;
 
@@ -932,3 +944,17 @@ EXPORT result_t nvmlEventSetWait_v2(event_set_t *set, event_t *event, unsigned m
 EXPORT result_t nvmlEventSetWait(event_set_t *set, event_t *event, unsigned milliseconds) {
     return nvmlEventSetWait_v2(set, event, milliseconds);
 }
+
+#if LEVEL >= 615
+/* The beginning of a longer structure, which tells the GPU by name. */
+typedef struct { unsigned timeout, kind; char uuid[96], source[16]; u64 type, data; } event_v3_t;
+
+EXPORT result_t nvmlEventSetWait_v3(event_set_t *set, event_v3_t *event) {
+    int gpu, code;
+    result_t result = wait_for(__func__, set, event->timeout, &gpu, &code);
+    if (result) return result;
+    pthread_mutex_lock(&lock);
+    event->type = 8, event->data = code;
+    return done(put_text(gpu_value(gpu, "uuid"), event->uuid, sizeof event->uuid));
+}
+#endif

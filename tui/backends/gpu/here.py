@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tui.backends.docker.engine import DockerEngine
@@ -59,6 +60,10 @@ class LocalGpus:
         """All figures, within some seconds. Raises GpuTimeout or GpuDriverError."""
         return self._gpus.get().report()
 
+    def past(self, seconds: float, step: float) -> tuple[GpuReport, ...]:
+        """Nobody remembers what the GPUs did before they were watched."""
+        return ()
+
     def close(self) -> None:
         """No more reports are wanted. Never waits."""
         if self._gpus.if_there is not None:
@@ -85,10 +90,14 @@ class LocalProcesses:
         self._ending = _Loaded(make_ending)
 
     def owners(
-        self, pids: Collection[int], containers: Sequence[Container], ask_inside: bool = True
+        self,
+        pids: Collection[int],
+        containers: Sequence[Container],
+        ask_inside: bool = True,
+        while_asking: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> Mapping[int, ProcessOwner]:
         """An owner for each number, with whatever could be found out; never raises."""
-        return self._ownership.get().owners(pids, containers, ask_inside)
+        return self._ownership.get().owners(pids, containers, ask_inside, while_asking)
 
     def end(
         self,

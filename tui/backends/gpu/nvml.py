@@ -30,9 +30,10 @@ class NvmlGpus:
         deadline_seconds: float = deadline.GPU_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         """Nothing is loaded before the first report. Args: other libraries, files and clocks for tests."""
-        self._reader = NvmlReader(load, roots or KernelRoots(), periods or Periods(), clock, now)
+        self._reader = NvmlReader(load, roots or KernelRoots(), periods or Periods(), clock, now, pause)
         self._deadline_seconds = deadline_seconds
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -64,6 +65,10 @@ class NvmlGpus:
             raise result
         assert result is not None
         return result
+
+    def past(self, seconds: float, step: float) -> tuple[GpuReport, ...]:
+        """The driver remembers nothing that could be compared with reports."""
+        return ()
 
     def close(self) -> None:
         """No more reports are wanted. Never waits; the library is given up when it is idle."""

@@ -50,6 +50,7 @@ class Device:
         self._figures: dict[str, Reading[Any]] = {}
         self._fields = FieldReader()
         self._shares = Shares(epoch_seconds)
+        self._graphics: list[Listed] = []
         self._mps: list[Listed] = []
         self._instances: list[Instance] = []
 
@@ -87,7 +88,6 @@ class Device:
         self._figures |= figures.utilization(door, self.target, self._is_mig)
         self._figures |= figures.memory(door, self.target)
         self._read(door, figures.FAST)
-        self._figures |= self._fields.read(door, self.target)
         for instance in tuple(self._instances):
             try:
                 instance.memory = figures.memory(door, instance.target)
@@ -95,16 +95,31 @@ class Device:
                 # the GPU itself has just answered: only the instance was taken away
                 self._instances.remove(instance)
 
-    def read_processes(self, reader: ProcessReader, asks_mps: bool) -> None:
-        """Who uses it; clients of the multi-process service only now and then where there were none."""
+    def read_fields(self, door: Door) -> None:
+        """What is told with one call for all of it."""
+        self._figures |= self._fields.read(door, self.target)
+
+    @property
+    def needs_window(self) -> bool:
+        """Whether `read_window` is wanted a moment after `read_fields`."""
+        return self._fields.needs_window
+
+    def read_window(self, door: Door) -> None:
+        """How much goes over the link."""
+        link = self._known("pcie_generation_max"), self._known("pcie_width_max")
+        self._figures |= self._fields.read_window(door, self.target, *link)
+
+    def read_processes(self, reader: ProcessReader, is_slow: bool, is_medium: bool) -> None:
+        """Who uses it; other kinds than those that compute less often where there were none."""
         compute = reader.compute(self.target)
         if compute.value is None:
             self._processes, self._processes_unknown = [], f"processes are unknown: {compute.reason}"
             return
-        graphics = reader.graphics(self.target)
-        if asks_mps or self._mps:
+        if is_medium or self._graphics:
+            self._graphics = reader.graphics(self.target).value or []
+        if is_slow or self._mps:
             self._mps = reader.mps(self.target).value or []
-        listed = (compute.value, graphics.value or [], self._mps)
+        listed = (compute.value, self._graphics, self._mps)
         if any(listed):
             samples = reader.samples(self.target, self._shares.since)
             if samples.value is None and self._is_mig:
@@ -112,7 +127,7 @@ class Device:
             self._shares.update(samples)
         self._processes_unknown = ""
         self._processes = processes_of(
-            self.uuid, listed, self._shares, self._percent("utilization_percent"), compute.taken_at
+            self.uuid, listed, self._shares, self._known("utilization_percent"), compute.taken_at
         )
 
     def gpu(self) -> Gpu:
@@ -136,7 +151,7 @@ class Device:
             return ASLEEP
         return self._figures.get(name, NOT_READ)
 
-    def _percent(self, name: str) -> float | None:
+    def _known(self, name: str) -> Any:
         reading = self._figures.get(name)
         return None if reading is None else reading.value
 

@@ -11,6 +11,7 @@ from tui.backends.gpu.nvml_calls import (
     GPU_IS_LOST,
     GPU_NOT_FOUND,
     NO_PERMISSION,
+    RESET_REQUIRED,
     SUCCESS,
     Answer,
     Door,
@@ -153,7 +154,7 @@ class Devices:
             return None
         handle = found.answer.value
         uuid = door.system("nvmlDeviceGetUUID", handle)
-        if uuid.code == GPU_IS_LOST:
+        if uuid.code in (GPU_IS_LOST, RESET_REQUIRED, GPU_NOT_FOUND):
             return None
         key = str(uuid.value) if uuid.value else f"index:{found.index}"
         device = self.devices.get(key)

@@ -22,7 +22,8 @@ _NVLINK_COUNT: Field = (91, 0)
 _NVLINK_TX: Field = (138, _ALL)
 _NVLINK_RX: Field = (139, _ALL)
 _LINK_TX, _LINK_RX = 202, 204
-# bytes; they need a driver from 555 on
+# bytes; they need a driver from 555 on, and begin anew at 32 bits, which a busy link fills several times a
+# second ("Value can be wrapped", nvml.h)
 _PCIE_TX: Field = (197, 0)
 _PCIE_RX: Field = (198, 0)
 # nanoseconds in which something held the clocks down
@@ -34,6 +35,12 @@ _EVERY_TIME = (_MEMORY_TEMPERATURE, _NVLINK_COUNT, *sorted(_COUNTERS))
 # `nvmlValueType_t`, to the member of the union that holds the value
 _MEMBERS = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal", 5: "siVal", 6: "usVal"}
 _UNSIGNED_INT = 1
+_FULL = 1 << 32
+# Far less than the 67 ms in which the fastest link (PCIe 5, 16 lanes) fills 32 bits.
+WINDOW_SECONDS = 0.04
+# a lane of the first generation; each further one doubles it
+_LANE_BYTES_PER_SECOND = 250e6
+_FASTEST_LINK = (5, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +57,51 @@ class FieldReader:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._before: dict[Field, Reading[Counted]] = {}
+        self._window: dict[Field, Reading[Counted]] = {}
         self._links = 0
+        self._is_wide = False
 
     def read(self, door: Door, target: Target) -> dict[str, Reading[Any]]:
         """The figures that come from fields, by the attribute of Gpu. Raises GpuLost or DriverTrouble."""
         told = _values(door, target, [*_EVERY_TIME, *self._per_link(door, target)])
         links = converted(told[_NVLINK_COUNT], _whole)
         self._links = links.value or 0
-        rates = {field: self._rate(field, reading) for field, reading in told.items() if field in _COUNTERS}
-        rates |= {field: self._rate(field, told[field]) for field in told if field[0] in (_LINK_TX, _LINK_RX)}
-        return {
+        rates = {field: self._rate(field, told[field]) for field in told if _is_counter(field)}
+        self._window = {field: told[field] for field in (_PCIE_TX, _PCIE_RX)}
+        values = [reading.value.value for reading in self._window.values() if reading.value is not None]
+        self._is_wide = self._is_wide or any(value >= _FULL for value in values)
+        figures: dict[str, Reading[Any]] = {
             "memory_temperature_celsius": converted(told[_MEMORY_TEMPERATURE], _whole),
             "nvlink_links": links,
             "nvlink_tx_bytes_per_second": _over_links(rates, _NVLINK_TX, _LINK_TX),
             "nvlink_rx_bytes_per_second": _over_links(rates, _NVLINK_RX, _LINK_RX),
-            "pcie_tx_bytes_per_second": rates[_PCIE_TX],
-            "pcie_rx_bytes_per_second": rates[_PCIE_RX],
             "throttle_shares": _shares(rates),
         }
+        if self._is_wide or not values:
+            figures |= _of_pcie(rates)
+        return figures
+
+    @property
+    def needs_window(self) -> bool:
+        """Whether the link's counters are too narrow for the time between two reports."""
+        return not self._is_wide and any(reading.value is not None for reading in self._window.values())
+
+    def read_window(
+        self, door: Door, target: Target, generation: int | None, width: int | None
+    ) -> dict[str, Reading[Any]]:
+        """The link's rates since `read`, a moment ago; generation and width of the link at its best."""
+        told = _values(door, target, [_PCIE_TX, _PCIE_RX])
+        generation, width = (generation, width) if generation and width else _FASTEST_LINK
+        most = _FULL / (_LANE_BYTES_PER_SECOND * 2 ** (generation - 1) * width)
+        rates = {}
+        for field, now in told.items():
+            elapsed = now.taken_at - self._window[field].taken_at
+            rate = _grown(self._window[field], now, is_narrow=True)
+            # once around would look like nothing
+            rates[field] = (
+                rate if elapsed < most else unknown("the driver answers too slowly for its counter")
+            )
+        return _of_pcie(rates)
 
     def _per_link(self, door: Door, target: Target) -> list[Field]:
         """The fields of each link, where the driver has none over all of them."""
@@ -81,14 +115,31 @@ class FieldReader:
         if now.value is None:
             return unknown(now.reason)
         self._before[field] = now
-        if before is None or before.value is None or now.taken_at <= before.taken_at:
-            return unknown("needs a second sample")
-        grown = now.value.value - before.value.value
-        if grown < 0 and now.value.is_narrow:
-            grown += 1 << 32
-        if grown < 0:
-            return unknown("the driver's counter began anew")
-        return Reading(grown / (now.taken_at - before.taken_at), "", now.taken_at)
+        return _grown(before, now, now.value.is_narrow)
+
+
+def _is_counter(field: Field) -> bool:
+    return field in _COUNTERS or field[0] in (_LINK_TX, _LINK_RX)
+
+
+def _grown(before: Reading[Counted] | None, now: Reading[Counted], is_narrow: bool) -> Reading[float]:
+    if now.value is None:
+        return unknown(now.reason)
+    if before is None or before.value is None or now.taken_at <= before.taken_at:
+        return unknown("needs a second sample")
+    grown = now.value.value - before.value.value
+    if grown < 0 and is_narrow:
+        grown += _FULL
+    if grown < 0:
+        return unknown("the driver's counter began anew")
+    return Reading(grown / (now.taken_at - before.taken_at), "", now.taken_at)
+
+
+def _of_pcie(rates: Mapping[Field, Reading[float]]) -> dict[str, Reading[Any]]:
+    return {
+        "pcie_tx_bytes_per_second": rates[_PCIE_TX],
+        "pcie_rx_bytes_per_second": rates[_PCIE_RX],
+    }
 
 
 def _values(door: Door, target: Target, fields: Sequence[Field]) -> dict[Field, Reading[Counted]]:

@@ -62,7 +62,6 @@ FAST = (
     ),
     _figure("power_watts", "nvmlDeviceGetPowerUsage", convert=_watts),
     _figure("sm_clock_mhz", "nvmlDeviceGetClockInfo", _SM_CLOCK),
-    _figure("memory_clock_mhz", "nvmlDeviceGetClockInfo", _MEMORY_CLOCK),
     Figure(
         "throttle_reasons",
         (("nvmlDeviceGetCurrentClocksEventReasons",), ("nvmlDeviceGetCurrentClocksThrottleReasons",)),
@@ -71,6 +70,7 @@ FAST = (
 )
 # every two
 MEDIUM = (
+    _figure("memory_clock_mhz", "nvmlDeviceGetClockInfo", _MEMORY_CLOCK),
     _figure("fan_percent", "nvmlDeviceGetFanSpeed", convert=float, not_supported=_NO_FAN),
     _figure("performance_state", "nvmlDeviceGetPerformanceState"),
     _figure("encoder_percent", "nvmlDeviceGetEncoderUtilization", convert=_first),

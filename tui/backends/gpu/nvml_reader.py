@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,7 @@ from tui.backends.gpu.nvml_calls import (
 from tui.backends.gpu.nvml_device import Device
 from tui.backends.gpu.nvml_devices import Devices
 from tui.backends.gpu.nvml_events import XidEvents
+from tui.backends.gpu.nvml_fields import WINDOW_SECONDS
 from tui.backends.gpu.nvml_processes import ProcessReader
 from tui.backends.gpu.power_state import PowerStates
 from tui.model.errors import GpuError
@@ -37,7 +39,8 @@ class Periods:
     """After how many seconds something is read again; all else is read for each report.
 
     Attributes:
-        medium: fan, performance state, encoder and decoder.
+        medium: memory clock, fan, performance state, encoder and decoder, rate of a link that is counted
+            with too few digits.
         slow: which GPUs there are, limits, link, ECC, how a GPU is split.
         lost: a lost GPU is asked again.
         absent: a driver that was not there is looked for again.
@@ -95,9 +98,11 @@ class NvmlReader:
         periods: Periods,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
-        """Args: load gives pynvml; clock monotonic, now of the epoch, both in seconds."""
+        """Args: load gives pynvml; clock monotonic, now of the epoch, both in seconds; pause waits some."""
         self._load, self._roots, self._clock, self._now = load, roots, clock, now
+        self._pause = pause or threading.Event().wait
         self._xids = XidEvents(now)
         self._devices = Devices(PowerStates(roots.sys), self._xids, periods.lost, clock, now)
         self._medium, self._slow = Due(periods.medium), Due(periods.slow)
@@ -183,9 +188,14 @@ class NvmlReader:
         if is_slow:
             session = self._look(session)
             door = session.door
-        for device in tuple(devices.devices.values()):
-            if not device.is_asleep:
-                self._read_device(session, device, is_slow, is_medium)
+        awake = [device for device in devices.devices.values() if not device.is_asleep]
+        self._each(awake, lambda device: self._read_device(session, device, is_slow, is_medium))
+        self._each(awake, lambda device: device.read_fields(door))
+        narrow = [device for device in awake if is_medium and device.needs_window]
+        if narrow:
+            # for all of them at once, as NVML's own call waits for each
+            self._pause(WINDOW_SECONDS)
+            self._each(narrow, lambda device: device.read_window(door))
         if self._xids.take(door):
             self._slow.now()
         devices.update_lost()
@@ -220,22 +230,29 @@ class NvmlReader:
         known |= {lost.gpu.bus_id for lost in self._devices.lost.values()}
         return frozenset(shown) - known - set(self._devices.sleepers)
 
+    def _each(self, devices: Iterable[Device], read: Callable[[Device], None]) -> None:
+        """`read` of those that are still there."""
+        for device in devices:
+            if self._devices.devices.get(device.uuid) is not device:
+                continue
+            try:
+                read(device)
+            except GpuLost as lost:
+                self._devices.lose(device.uuid, lost.code)
+                # it may be there again, or others may have gone with it
+                self._slow.now()
+
     def _read_device(self, session: _Session, device: Device, is_slow: bool, is_medium: bool) -> None:
-        door = session.door
-        try:
-            if not device.is_known:
-                device.read_static(door)
-            if is_slow or not device.is_known:
-                device.read_slow(door)
-            if is_medium or not device.is_known:
-                device.read_medium(door)
-            device.read_fast(door)
-            device.read_processes(session.processes, asks_mps=is_slow)
-            device.is_known = True
-        except GpuLost as lost:
-            self._devices.lose(device.uuid, lost.code)
-            # it may be there again, or others may have gone with it
-            self._slow.now()
+        door, is_new = session.door, not device.is_known
+        if is_new:
+            device.read_static(door)
+        if is_slow or is_new:
+            device.read_slow(door)
+        if is_medium or is_new:
+            device.read_medium(door)
+        device.read_fast(door)
+        device.read_processes(session.processes, is_slow or is_new, is_medium or is_new)
+        device.is_known = True
 
     def _nobody(self) -> GpuError | None:
         """Why no GPU answers, where they are not lost."""

@@ -10,8 +10,10 @@ from tui.model.joins import ContainerRow, container_rows
 from tui.model.reading import Reading
 from tui.model.stats import ContainerStats
 from tui.model.units import format_bytes, format_percent, format_rate
-from tui.monitor.topics import CONTAINERS, STATISTICS
+from tui.monitor.selection import Selection
+from tui.monitor.topics import CONTAINERS, SELECTION, STATISTICS, Snapshot
 from tui.ui.actions import Action, Danger
+from tui.ui.filters import Filter
 from tui.ui.panes import container_actions
 from tui.ui.panes.pane_columns import PaneColumn
 from tui.ui.panes.table import TablePane
@@ -237,6 +239,22 @@ class ContainersPane(TablePane[ContainerRow]):
     )
 
     hides_stopped = False
+    _wish = 0
+
+    def on_mount(self) -> None:
+        """Go to a container that somebody wished to see from elsewhere."""
+        super().on_mount()
+        self.bridge.read(SELECTION, self._on_selection)
+
+    def _on_selection(self, snapshot: Snapshot[Selection]) -> None:
+        selection = snapshot.value
+        if selection is None or selection.wish == self._wish or selection.container_id is None:
+            return
+        self._wish = selection.wish
+        if not self.table.move_to_key(selection.container_id) and self.filter.text:
+            # hidden by the filter: what is wished for now counts more
+            self._set_filter(Filter())
+            self.table.move_to_key(selection.container_id)
 
     def toggle_stopped(self) -> None:
         """Hide what has no processes, or show it again."""

@@ -9,6 +9,7 @@ from tui.model.containers import Container, ContainerState
 from tui.model.environments import EnvironmentKind, KnownEnvironments, ListedBy
 from tui.model.errors import EnvtuiError
 from tui.model.joins import ContainerRow, EnvironmentRow, environment_rows
+from tui.monitor.selection import Selection
 from tui.monitor.topics import CONTAINERS, ENVIRONMENTS, SELECTION, Topic
 from tui.ui.actions import Action
 from tui.ui.bridge import Bridge
@@ -87,6 +88,7 @@ class EnvironmentsPane(TablePane[EnvironmentRow]):
         """Args: where its facts come from."""
         super().__init__(bridge)
         self._is_shown = False
+        self._wish = 0
 
     def toggle_all(self) -> None:
         """Show the environments of all containers in one list, or those of the selected one."""
@@ -141,10 +143,19 @@ class EnvironmentsPane(TablePane[EnvironmentRow]):
         return environment_rows(containers, self.value(ENVIRONMENTS) or {}, now)
 
     def update_rows(self) -> None:
-        """Another container may have been selected."""
+        """Another container may have been selected, and an environment in it."""
         super().update_rows()
+        selection = self.value(SELECTION)
+        if selection is not None and selection.wish != self._wish and self._has_gone_to(selection):
+            # only now: its listing may have come later than the wish
+            self._wish = selection.wish
         if self._is_shown:
             self._tell_shown()
+
+    def _has_gone_to(self, wished: Selection) -> bool:
+        if wished.container_id is None or wished.prefix is None:
+            return True
+        return self.table.move_to_key("\0".join((wished.container_id, wished.prefix)))
 
     def key(self, item: EnvironmentRow) -> str:
         """Container and prefix: names repeat."""

@@ -69,6 +69,10 @@ class TablePane(Pane, Generic[Item]):
         """The text that a filter looks at."""
         raise NotImplementedError
 
+    def kept_with(self, item: Item) -> str | None:
+        """Key of another item that is shown where this one is, whatever the filter says of it."""
+        return None
+
     def hidden(self, item: Item) -> bool:
         """Left out of the rows for another reason than the filter."""
         return False
@@ -184,11 +188,13 @@ class TablePane(Pane, Generic[Item]):
         self.items = tuple(self.join())
         stale = self.stale_error is not None
         matches = self.filter.matcher()
-        self._shown = {
+        shown = {
             self.key(item): item
             for item in self.items
             if not self.hidden(item) and (not self.filter.text or matches(self.searchable(item)))
         }
+        kept = {self.kept_with(item) for item in shown.values()} - {None}
+        self._shown = {key: item for item in self.items if (key := self.key(item)) in shown or key in kept}
         present = {self.key(item) for item in self.items}
         self.marked &= present
         table = self.table
@@ -217,7 +223,20 @@ class TablePane(Pane, Generic[Item]):
     def _sorted_keys(self) -> list[str]:
         column = self.columns[self._order.column]
         assert column.order is not None, "only sortable columns are chosen"
-        return self._order.keys(self._shown, column.order, self.tie_break, column.live)
+        order = column.order
+
+        def sort(keys: Sequence[str]) -> list[str]:
+            return self._order.keys(
+                {key: self._shown[key] for key in keys}, order, self.tie_break, column.live
+            )
+
+        return self.ordered(tuple(self._shown.items()), sort)
+
+    def ordered(
+        self, items: Sequence[tuple[str, Item]], sort: Callable[[Sequence[str]], list[str]]
+    ) -> list[str]:
+        """The keys of what is shown, in order; `sort` puts some of them into that of the chosen column."""
+        return sort([key for key, _ in items])
 
     def tie_break(self, item: Item) -> Any:
         """The order of items that are equal in the sorted column."""

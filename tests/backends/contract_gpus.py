@@ -71,6 +71,16 @@ def _check_memory(device: Gpu | MigInstance) -> None:
     assert 0 <= used + (device.memory_reserved_bytes.value or 0) <= total
 
 
+def check_past(gpus: Gpus) -> None:
+    """Where somebody remembers: reports like those of now, oldest first, all of them before now."""
+    now = gpus.report()
+    past = list(gpus.past(60.0, 5.0))
+    times = [report.taken_at for report in past]
+    assert times == sorted(times) and all(now.taken_at - 61 <= each < now.taken_at for each in times)
+    for report in past:
+        check_report(report)
+
+
 def check_closing(gpus: Gpus) -> None:
     """No more reports afterwards; closing twice is once."""
     gpus.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -69,6 +69,9 @@ class FakeGpus:
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+    def past(self, seconds: float, step: float) -> Iterable[GpuReport]:
+        raise AssertionError("nobody should need it")
 
     def close(self) -> None:
         self.is_closed = True

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.backends.contract_gpus import check_closing, check_owners, check_report
+from tests.backends.contract_gpus import check_closing, check_owners, check_past, check_report
 from tests.making import make_container
 from tests.rig.waiting import until
 from tui.backends.docker.entitlement import from_inspect
@@ -115,6 +115,7 @@ class TestWhatItShows:
             check_report(report)
             check_owners(host.ownership, {each.pid for each in report.processes}, host.containers())
             host.advance(7.3)
+        check_past(host.gpus)
         check_closing(host.gpus)
 
     def test_four_gpus_as_the_verdicts_on_environments_know_them(self, host: Host) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tests.backends.contract_gpus import check_closing, check_owners, check_report
+from tests.backends.contract_gpus import check_closing, check_owners, check_past, check_report
 from tests.gpus.conftest import MakeMachine
 from tests.rig.nvml_scenario import GIB, InstanceLine, ProcessLine, Scenario, full_gpu
 from tui.backends.docker.endpoint import find
@@ -25,6 +25,7 @@ def test_gpus_by_nvml(make_machine: MakeMachine) -> None:
     report = machine.report(after=1)
     assert len(report.lost) == 1
     check_report(report)
+    check_past(machine.gpus)
     check_closing(machine.gpus)
 
 

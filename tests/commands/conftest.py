@@ -1,0 +1,33 @@
+"""Runs `envtui gpus` on a host of a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands.gpu_hosts import Fake, Run
+from tui.cli import main
+from tui.workstation import Workstation
+
+
+@pytest.fixture
+def run_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(host: Fake | Workstation | None, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr of a command on a host, the make-believe one for None."""
+        if host is not None:
+            station = host.station() if isinstance(host, Fake) else host
+            monkeypatch.setattr("tui.commands.gpus.open_workstation", lambda *given: station)
+        code = main(["--demo", "gpus", *arguments], {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)})
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits are only counted."""
+    waits: list[float] = []
+    monkeypatch.setattr("tui.commands.gpus._wait", waits.append)
+    return waits

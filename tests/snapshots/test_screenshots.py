@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from pathlib import Path
 
@@ -100,7 +102,25 @@ async def picture(
     if update:
         file.write_text(drawn, encoding="utf-8")
     assert file.exists(), f"{file.name} is missing: run pytest --update"
-    assert drawn == file.read_text(encoding="utf-8"), f"{file.name} looks different: see pytest --update"
+    kept = file.read_text(encoding="utf-8")
+    if drawn != kept:
+        pytest.fail(
+            f"{file.name} looks different: see pytest --update\n{differences(kept, drawn)}", pytrace=False
+        )
+
+
+def differences(kept: str, drawn: str) -> str:
+    """Lines of the screen that read differently."""
+    pairs = zip(screen_lines(kept), screen_lines(drawn), strict=False)
+    return "\n".join(f"- {one}\n+ {other}" for one, other in pairs if one != other)
+
+
+def screen_lines(svg: str) -> list[str]:
+    """The text of a drawing, line by line."""
+    found: dict[float, list[str]] = {}
+    for y, text in re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>(.*?)</text>', svg):
+        found.setdefault(float(y), []).append(html.unescape(text))
+    return ["".join(parts) for _, parts in sorted(found.items())]
 
 
 async def quiet(pilot: Pilot[None]) -> None:

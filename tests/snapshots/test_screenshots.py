@@ -36,6 +36,8 @@ def settled(app: EnvtuiApp) -> bool:
     """Every visible running row has its figures and its age, and the status bar its disk."""
     pane = pane_of(app)
     rows = {row.key: row for row in pane.table.rows}
+    if not pane.region:
+        return app.monitor.store.value(DATA_ROOT) is not None
     visible = [rows[key].cells for key in pane.table.visible_keys()]
     figures = all(cells[2] != "–" or "restarting" in cells[0] for cells in visible)
     return bool(visible) and figures and app.monitor.store.value(DATA_ROOT) is not None
@@ -91,8 +93,8 @@ async def picture(
             for key in keys:
                 await pilot.press(key)
                 await quiet(pilot)
-                # what a key opens shows what was known when it was pressed
-                await until_async(lambda: at_rest(app) and environments_settled(app))
+                # a key may bring other rows into view, and what it opens shows what was known then
+                await until_async(lambda: at_rest(app) and environments_settled(app) and settled(app))
             await until_async(lambda: log_settled(app))
             await quiet(pilot)
             drawn = app.export_screenshot(title="envtui", simplify=True)

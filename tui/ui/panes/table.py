@@ -155,6 +155,15 @@ class TablePane(Pane, Generic[Item]):
         """The cursor goes to the last row."""
         self.table.move_last()
 
+    def go_to(self, key: str) -> bool:
+        """The cursor goes to an item, which no filter may hide then; whether it is there."""
+        if self.table.move_to_key(key):
+            return True
+        if self.filter.text and any(self.key(item) == key for item in self.items):
+            # what is wished for now counts more
+            self._set_filter(Filter())
+        return self.table.move_to_key(key)
+
     @property
     def table(self) -> LineTable:
         """Its table."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,7 @@ from tests.gpus.on_screen import GpuDesk, Machine, first, gpus_on_screen, table_
 from tests.rig.conda_channel import CondaChannel
 from tests.rig.conda_prefixes import make_channel
 from tests.rig.engine import PrivateEngine
-from tests.rig.nvml_double import why_unavailable
-from tests.rig.nvml_scenario import GIB, ProcessLine, Scenario, full_gpu
+from tests.rig.nvml_scenario import GIB, ProcessLine
 from tests.rig.waiting import until
 from tui.backends.gpu.process_files import ENDED
 from tui.model.units import format_bytes
@@ -34,20 +32,6 @@ def host(
 ) -> Iterator[Host]:
     with open_host(clean_engine, channel, tmp_path_factory.mktemp("trees")) as opened:
         yield opened
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    """Three GPUs that nobody uses."""
-    reason = why_unavailable()
-    if reason is not None:
-        if os.environ.get("ENVTUI_REQUIRE_ENGINE") == "1":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    unused = {number: full_gpu(number, memory__used=0, utilization=0) for number in range(3)}
-    made = Machine(tmp_path, Scenario(unused))
-    yield made
-    made.gpus.close()
 
 
 class Everybody:

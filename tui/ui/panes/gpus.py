@@ -44,7 +44,7 @@ from tui.ui.panes.table import TablePane
 from tui.ui.widgets.columns import Column
 from tui.ui.widgets.line_bar import Part
 
-# A driver tells the new figures within this long after a process is gone.
+# After so many reports since a process is gone its driver tells the new figures.
 _FREED_REPORTS = 5
 
 
@@ -54,13 +54,16 @@ class _Ended:
 
     Attributes:
         used_before: bytes used on each GPU that it was on, by uuid.
-        reports: how many came since it is gone.
+        is_gone: it has ended.
+        seen: the newest report that was looked at since then.
+        reports: how many that were.
     """
 
     holder: Holder
     signal: EndSignal
     used_before: dict[str, int]
     is_gone: bool = False
+    seen: GpuReport | None = None
     reports: int = 0
 
 
@@ -276,7 +279,7 @@ class GpusPane(TablePane[GpuItem]):
             if ended is None or not job.is_over or ended.is_gone:
                 continue
             if not job.failures:
-                ended.is_gone = True
+                ended.is_gone, ended.seen = True, self.report
                 self.bridge.monitor.refresh_gpus()
                 continue
             del self._ended[job.number]
@@ -288,12 +291,11 @@ class GpusPane(TablePane[GpuItem]):
         """By the driver's own figures, once it does not list the process any more."""
         for number, ended in list(self._ended.items()):
             pid = ended.holder.process.pid
-            if not ended.is_gone:
+            # rows are joined anew for owners and containers, too
+            if not ended.is_gone or report is ended.seen:
                 continue
+            ended.seen = report
             ended.reports += 1
-            if any(process.pid == pid for process in report.processes) and ended.reports < _FREED_REPORTS:
-                continue
-            del self._ended[number]
             used = {gpu.uuid: gpu.memory_used_bytes.value for gpu in report.gpus}
             told = [
                 f"{format_bytes(before - after)} freed on GPU {gpu.index}"
@@ -302,6 +304,10 @@ class GpusPane(TablePane[GpuItem]):
                 and (after := used[gpu.uuid]) is not None
                 and before > after
             ]
+            is_listed = any(process.pid == pid for process in report.processes)
+            if (is_listed or not told) and ended.reports < _FREED_REPORTS:
+                continue
+            del self._ended[number]
             self.app.notify(
                 ", ".join(told) or "the driver's figures show nothing freed yet",
                 title=f"Process {pid} ended",

@@ -198,7 +198,7 @@ async def test_several_that_are_marked_are_ended_together(host: Host, machine: M
         with freed_at_their_end(machine, *pids):
             await desk.desk.answer("go")
             for pid in pids:
-                await is_told(desk, f"Process {pid} ended: ")
+                await is_told(desk, f"Process {pid} ended: 2.00 GiB freed on GPU 0")
         assert all(map(is_gone, pids)) and not is_gone(bystander)
 
 

@@ -17,7 +17,7 @@ from tui.model.gpu_rows import (
     holders,
     lines,
 )
-from tui.model.gpus import GpuReport
+from tui.model.gpus import Gpu, GpuReport
 from tui.model.joins import ContainerRow, EnvironmentRow
 from tui.model.owners import EndSignal
 from tui.model.reading import Reading
@@ -48,12 +48,31 @@ from tui.ui.widgets.line_bar import Part
 _FREED_REPORTS = 5
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """A GPU before a process on it was ended.
+
+    Attributes:
+        used_bytes: of its memory.
+        held_bytes: by the process; None where that is not known.
+    """
+
+    used_bytes: int
+    held_bytes: int | None
+
+    def freed(self, gpu: Gpu) -> int:
+        """Bytes that are free by now; no more than it held, as others may have gone, too."""
+        used = gpu.memory_used_bytes.value
+        freed = self.used_bytes - used if used is not None else 0
+        return freed if self.held_bytes is None else min(freed, self.held_bytes)
+
+
 @dataclass(slots=True)
 class _Ended:
     """A process that is being ended, until it is told what that freed.
 
     Attributes:
-        used_before: bytes used on each GPU that it was on, by uuid.
+        before: of each GPU that it was on, by uuid.
         is_gone: it has ended.
         seen: the newest report that was looked at since then.
         reports: how many that were.
@@ -61,7 +80,7 @@ class _Ended:
 
     holder: Holder
     signal: EndSignal
-    used_before: dict[str, int]
+    before: dict[str, _Before]
     is_gone: bool = False
     seen: GpuReport | None = None
     reports: int = 0
@@ -263,12 +282,16 @@ class GpusPane(TablePane[GpuItem]):
     def is_being_ended(self, job: Job, holder: Holder, signal: EndSignal) -> None:
         """Tell what that frees, or offer to kill it."""
         report = self.report
-        on = {line.gpu.uuid for line in self.all_lines if line.gpu is not None and line.holder is not None
-              and line.holder.process.pid == holder.process.pid}  # fmt: skip
+        pid = holder.process.pid
+        held: dict[str, Reading[int]] = {
+            line.gpu.uuid: line.memory_bytes
+            for line in self.all_lines
+            if line.gpu is not None and line.holder is not None and line.holder.process.pid == pid
+        }
         used = {
-            gpu.uuid: gpu.memory_used_bytes.value
+            gpu.uuid: _Before(gpu.memory_used_bytes.value, held[gpu.uuid].value)
             for gpu in (report.gpus if report is not None else ())
-            if gpu.uuid in on and gpu.memory_used_bytes.value is not None
+            if gpu.uuid in held and gpu.memory_used_bytes.value is not None
         }
         self._ended[job.number] = _Ended(holder, signal, used)
         self.set_marks(frozenset())
@@ -296,13 +319,10 @@ class GpusPane(TablePane[GpuItem]):
                 continue
             ended.seen = report
             ended.reports += 1
-            used = {gpu.uuid: gpu.memory_used_bytes.value for gpu in report.gpus}
             told = [
-                f"{format_bytes(before - after)} freed on GPU {gpu.index}"
+                f"{format_bytes(freed)} freed on GPU {gpu.index}"
                 for gpu in report.gpus
-                if (before := ended.used_before.get(gpu.uuid)) is not None
-                and (after := used[gpu.uuid]) is not None
-                and before > after
+                if gpu.uuid in ended.before and (freed := ended.before[gpu.uuid].freed(gpu)) > 0
             ]
             is_listed = any(process.pid == pid for process in report.processes)
             if (is_listed or not told) and ended.reports < _FREED_REPORTS:

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.start import Screen, has, measure_keys
@@ -125,9 +125,39 @@ def envtui(double: Double, calls: Path) -> Iterator[Watched]:
         yield Watched("envtui's screen", terminal.pid, calls)
 
 
+@contextlib.contextmanager
+def moving(double: Double) -> Iterator[None]:
+    """Figures that are others each second, as those of GPUs at work: whoever shows them has to draw them."""
+    over = threading.Event()
+
+    def move() -> None:
+        turn = 0
+        while not over.wait(1.0):
+            turn += 1
+            for number, lines in double.scenario.gpus.items():
+                wave = (turn * 7 + number * 13) % 40
+                lines.values |= {
+                    "utilization": 50 + wave,
+                    "utilization.memory": 30 + wave,
+                    "temperature": 50 + wave // 2,
+                    "power": 200_000 + wave * 1000,
+                    "memory.used": (20 + number) * GIB + wave * GIB // 64,
+                }
+                lines.processes = [replace(each, sm=(turn * 5 + each.pid) % 90) for each in lines.processes]
+            double.write()
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    try:
+        yield
+    finally:
+        over.set()
+        mover.join()
+
+
 def compare(double: Double, folder: Path, seconds: float) -> Iterator[str]:
     """One line for each program."""
-    with contextlib.ExitStack() as stack:
+    with moving(double), contextlib.ExitStack() as stack:
         every = [
             stack.enter_context(program(double, folder / f"calls-{number}"))
             for number, program in enumerate((our_reader, envtui, nvitop))
@@ -157,7 +187,8 @@ def keys(double: Double, folder: Path, delay: int) -> str:
         screen.read_until(has(b"GPU 0"))
         # its first report takes long, as each call does
         screen.watch(_WARM_UP_SECONDS)
-        return f"{measure_keys(screen, _KEYS)} with {delay} ms more in each call of NVML"
+        with moving(double):
+            return f"{measure_keys(screen, _KEYS)} with {delay} ms more in each call of NVML"
     finally:
         screen.end()
         del double.scenario.rules["delay.*"]

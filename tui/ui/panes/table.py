@@ -127,7 +127,7 @@ class TablePane(Pane, Generic[Item]):
     def _reader(self, topic: Topic[Any]) -> Callable[[Snapshot[Any]], None]:
         def read(snapshot: Snapshot[Any]) -> None:
             self._snapshots[topic] = snapshot
-            self.update_rows()
+            self.bridge.when_told(self.update_rows)
 
         return read
 
@@ -328,7 +328,7 @@ class TablePane(Pane, Generic[Item]):
             text = "No row matches the filter.\n\nesc clears it"
         else:
             text = "\n\n".join(self.empty_notice())
-        self.query_one(".pane-notice", Static).update(text)
+        self.show_notice(text)
 
     def update_detail(self) -> None:
         """The lines about the item under the cursor."""

@@ -1,9 +1,11 @@
-"""Prints what reading GPUs costs, beside nvitop's screen on the same make-believe driver.
+"""Prints what reading and showing GPUs costs, beside nvitop's screen on the same make-believe driver.
 
-    python -m tests.bench.gpus [--seconds 20] [--gpus 8] [--processes 50] [--level 550]
+    python -m tests.bench.gpus [--seconds 20] [--gpus 8] [--processes 50] [--level 550] [--delay 5]
 
-Both run at once, each as a program of its own that reads once a second. Nothing is asserted: machines
-differ, and a shared one is slow at times.
+All run at once, each as a program of its own that reads once a second: our reader alone, the whole of envtui
+with its GPUs pane in front (on an engine that is absent), nvitop. Then keys are pressed in envtui, without
+and with a delay of so many milliseconds in each call of the driver. Nothing is asserted: machines differ, and
+a shared one is slow at times.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.bench.start import Screen, has, measure_keys
 from tests.rig.nvml_double import Double, why_unavailable
 from tests.rig.nvml_scenario import GIB, ProcessLine, Scenario, full_gpu
 from tests.rig.terminal import TerminalSession
@@ -26,6 +29,9 @@ from tests.rig.terminal import TerminalSession
 _ROOT = Path(__file__).parents[2]
 # Both have imported all, and have read all that is read only once.
 _WARM_UP_SECONDS = 5.0
+# Nothing listens there: what is measured is about GPUs.
+_ABSENT_ENGINE = "unix:///nonexistent/envtui.sock"
+_KEYS = 100
 _OURS = """
 import threading
 from tui.backends.gpu.nvml import NvmlGpus
@@ -108,21 +114,85 @@ def nvitop(double: Double, calls: Path) -> Iterator[Watched]:
         yield Watched("nvitop's screen", terminal.pid, calls)
 
 
+@contextlib.contextmanager
+def envtui(double: Double, calls: Path) -> Iterator[Watched]:
+    """The whole of envtui, with the GPUs pane in front."""
+    argv = [sys.executable, "-m", "tui", "--host", _ABSENT_ENGINE]
+    with TerminalSession(argv, 160, 100, surroundings(double, calls)) as terminal:
+        terminal.wait_for("GPUs")
+        terminal.press("3")
+        terminal.wait_for(r"GPU 0 +\d+%")
+        yield Watched("envtui's screen", terminal.pid, calls)
+
+
+@contextlib.contextmanager
+def moving(double: Double) -> Iterator[None]:
+    """Figures that are others each second, as those of GPUs at work: whoever shows them has to draw them."""
+    over = threading.Event()
+
+    def move() -> None:
+        turn = 0
+        while not over.wait(1.0):
+            turn += 1
+            for number, lines in double.scenario.gpus.items():
+                wave = (turn * 7 + number * 13) % 40
+                lines.values |= {
+                    "utilization": 50 + wave,
+                    "utilization.memory": 30 + wave,
+                    "temperature": 50 + wave // 2,
+                    "power": 200_000 + wave * 1000,
+                    "memory.used": (20 + number) * GIB + wave * GIB // 64,
+                }
+                lines.processes = [replace(each, sm=(turn * 5 + each.pid) % 90) for each in lines.processes]
+            double.write()
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    try:
+        yield
+    finally:
+        over.set()
+        mover.join()
+
+
 def compare(double: Double, folder: Path, seconds: float) -> Iterator[str]:
     """One line for each program."""
-    with our_reader(double, folder / "ours") as ours, nvitop(double, folder / "theirs") as theirs:
+    with moving(double), contextlib.ExitStack() as stack:
+        every = [
+            stack.enter_context(program(double, folder / f"calls-{number}"))
+            for number, program in enumerate((our_reader, envtui, nvitop))
+        ]
         pause = threading.Event()
         pause.wait(_WARM_UP_SECONDS)
-        for each in (ours, theirs):
+        for each in every:
             each.begin()
         pause.wait(seconds)
-        for each in (ours, theirs):
+        for each in every:
             cost = each.cost()
             share, calls = cost.cpu_seconds / seconds * 100, cost.calls / seconds
             yield (
                 f"{each.name:16} {cost.cpu_seconds:6.2f} s of processor in {seconds:g} s "
                 f"({share:5.2f} %), {calls:7.1f} calls of NVML a second"
             )
+
+
+def keys(double: Double, folder: Path, delay: int) -> str:
+    """How long a key takes to its effect on the screen while every call takes `delay` milliseconds more."""
+    double.scenario.rules["delay.*"] = delay
+    double.write()
+    screen = Screen(_ABSENT_ENGINE, surroundings(double, folder / f"calls-{delay}ms"))
+    try:
+        screen.read_until(has(b"GPUs"))
+        screen.press(b"3")
+        screen.read_until(has(b"GPU 0"))
+        # its first report takes long, as each call does
+        screen.watch(_WARM_UP_SECONDS)
+        with moving(double):
+            return f"{measure_keys(screen, _KEYS)} with {delay} ms more in each call of NVML"
+    finally:
+        screen.end()
+        del double.scenario.rules["delay.*"]
+        double.write()
 
 
 def main() -> int:
@@ -132,6 +202,7 @@ def main() -> int:
     parser.add_argument("--gpus", type=int, default=8)
     parser.add_argument("--processes", type=int, default=50)
     parser.add_argument("--level", type=int, default=550)
+    parser.add_argument("--delay", type=int, default=5)
     options = parser.parse_args()
     reason = why_unavailable()
     if reason is not None:
@@ -144,6 +215,8 @@ def main() -> int:
             print(f"{options.gpus} GPUs, {options.processes} processes, driver level {options.level}")
             for line in compare(double, folder, options.seconds):
                 print(line, flush=True)
+            for delay in (0, options.delay):
+                print(keys(double, folder, delay), flush=True)
     return 0
 
 

@@ -19,7 +19,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.rig.engine import PrivateEngine, why_unavailable
@@ -31,10 +31,10 @@ CURSOR = re.compile(rb"> ")
 class Screen:
     """envtui in a pty whose output is stamped, never parsed: the emulation would cost more than the app."""
 
-    def __init__(self, host: str) -> None:
-        """Start it."""
+    def __init__(self, host: str, surroundings: Mapping[str, str] | None = None) -> None:
+        """Start it. Args: its engine; variables beside this program's own."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-        environment.update(TERM="xterm-256color", COLORTERM="truecolor")
+        environment.update(surroundings or {}, TERM="xterm-256color", COLORTERM="truecolor")
         self.began = time.perf_counter()
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
@@ -95,6 +95,19 @@ def milliseconds(values: Sequence[float]) -> str:
     return f"{statistics.median(values) * 1000:.0f} (worst {max(values) * 1000:.0f})"
 
 
+def measure_keys(screen: Screen, count: int = 40) -> str:
+    """Median and p95 from a key to the cursor in its new row, in milliseconds."""
+    keys = []
+    for number in range(count):
+        screen.press(b"j" if number % 20 < 10 else b"k")
+        keys.append(screen.read_until(lambda written: bool(CURSOR.search(written)), 2.0))
+        screen.watch(0.05)
+    keys.sort()
+    p95 = keys[int(len(keys) * 0.95)] * 1000 if keys else float("nan")
+    median = statistics.median(keys) * 1000 if keys else float("nan")
+    return f"key median {median:.1f} p95 {p95:.1f} ms"
+
+
 def measure_start(host: str, rounds: int) -> str:
     """First paint, first container, quitting."""
     paints, names, quits = [], [], []
@@ -121,12 +134,8 @@ def measure_live(engine: PrivateEngine, victim: str, has_rows: bool) -> str:
     screen = Screen(engine.host)
     screen.read_until(has(b"bench-000"))
     screen.watch(3.0)
-    keys = []
     # one row alone has no second one to go to
-    for number in range(40 if has_rows else 0):
-        screen.press(b"j" if number % 20 < 10 else b"k")
-        keys.append(screen.read_until(lambda written: bool(CURSOR.search(written)), 2.0))
-        screen.watch(0.05)
+    keys = measure_keys(screen, 40 if has_rows else 0)
     starts, stops = [], []
     for _ in range(3):
         engine.request("POST", f"/containers/{victim}/kill")
@@ -142,11 +151,8 @@ def measure_live(engine: PrivateEngine, victim: str, has_rows: bool) -> str:
     idle = (screen.cpu_seconds() - used) * 10
     memory = screen.resident_megabytes()
     screen.end()
-    keys.sort()
-    p95 = keys[int(len(keys) * 0.95)] * 1000 if keys else float("nan")
-    median = statistics.median(keys) * 1000 if keys else float("nan")
     return (
-        f"key median {median:.1f} p95 {p95:.1f} ms, "
+        f"{keys}, "
         f"start shown {milliseconds(starts)} ms after the engine's answer, stop {milliseconds(stops)} ms, "
         f"idle {idle:.1f}% of a core and {written / 10:.0f} B/s, {memory:.0f} MB"
     )

@@ -23,7 +23,7 @@ from tui.ui.screens.confirm import ConfirmScreen
 from tui.ui.screens.main import MainScreen
 from tui.ui.screens.text import TextScreen
 from tui.ui.widgets.line_view import LineView
-from tui.workstation import open_local
+from tui.workstation import Workstation, open_local
 
 T = TypeVar("T")
 AnyScreen = TypeVar("AnyScreen", bound=Screen[Any])
@@ -185,10 +185,14 @@ async def running_app(
     read_only: bool = False,
     size: tuple[int, int] = SIZE,
     settings: Settings | None = None,
+    change: Callable[[Workstation], Workstation] = lambda workstation: workstation,
 ) -> AsyncIterator[Desk]:
-    """The app on the engine at `host`, with its monitor; both are ended afterwards."""
+    """The app on the engine at `host`, with its monitor; both are ended afterwards.
+
+    `change` puts other backends in the places of some.
+    """
     chosen = settings or Settings()
-    monitor = Monitor(open_local(host, {}), read_only, chosen.stats_seconds)
+    monitor = Monitor(change(open_local(host, {})), read_only, chosen.stats_seconds)
     monitor.start()
     try:
         app = EnvtuiApp(monitor, chosen)

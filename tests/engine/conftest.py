@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.gpus.on_screen import Machine
+from tests.rig import nvml_double
 from tests.rig.engine import PrivateEngine, why_unavailable
+from tests.rig.nvml_scenario import Scenario, full_gpu
 from tests.rig.proxy import EngineProxy
 
 
@@ -40,3 +44,17 @@ def proxy(clean_engine: PrivateEngine) -> Iterator[EngineProxy]:
     """A fresh proxy in front of a clean engine."""
     with EngineProxy(clean_engine.socket_path) as front:
         yield front
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """Three GPUs that nobody uses."""
+    reason = nvml_double.why_unavailable()
+    if reason is not None:
+        if os.environ.get("ENVTUI_REQUIRE_ENGINE") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    unused = {number: full_gpu(number, memory__used=0, utilization=0) for number in range(3)}
+    made = Machine(tmp_path, Scenario(unused))
+    yield made
+    made.gpus.close()

@@ -235,6 +235,28 @@ def is_gone(pid: int) -> bool:
 
 
 @contextmanager
+def reborn(pid: int) -> Iterator[None]:
+    """A process of this machine that has a number of our choice."""
+
+    def attempt() -> subprocess.Popen[bytes] | None:
+        # others may get it before us
+        Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+        process = subprocess.Popen(["sleep", "7009"])
+        if process.pid == pid:
+            return process
+        process.kill()
+        process.wait()
+        return None
+
+    process = until(attempt, PATIENCE, "the number is given again")
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
 def open_host(engine: PrivateEngine, channel: CondaChannel, folder: Path) -> Iterator[Host]:
     """A host of an engine that every user may talk to.
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.engine import environment_images as images
-from tests.engine.owned_processes import ALICE, ENVS, PATIENCE, SOMEBODY, Host, exe_of, is_gone, open_host
+from tests.engine.owned_processes import (
+    ALICE,
+    ENVS,
+    PATIENCE,
+    SOMEBODY,
+    Host,
+    exe_of,
+    is_gone,
+    open_host,
+    reborn,
+)
 from tests.rig.conda_channel import CondaChannel
 from tests.rig.conda_prefixes import make_channel
 from tests.rig.engine import PrivateEngine
@@ -216,25 +224,3 @@ def test_a_number_that_is_another_process_by_now(host: Host) -> None:
         with pytest.raises(ProcessChanged):
             host.ending.end(before.identity, EndSignal.KILL, PATIENCE, host.container("training"))
         assert not is_gone(pid)
-
-
-@contextmanager
-def reborn(pid: int) -> Iterator[None]:
-    """A process of this machine that has a number of our choice."""
-
-    def attempt() -> subprocess.Popen[bytes] | None:
-        # others may get it before us
-        Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
-        process = subprocess.Popen(["sleep", "7009"])
-        if process.pid == pid:
-            return process
-        process.kill()
-        process.wait()
-        return None
-
-    process = until(attempt, PATIENCE, "the number is given again")
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()

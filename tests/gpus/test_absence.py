@@ -129,7 +129,7 @@ def test_a_driver_that_goes_while_we_look(machine: Machine, code: int) -> None:
 
 def test_no_library(tmp_path: Path) -> None:
     kernel = KernelFiles(tmp_path)
-    gpus = NvmlGpus(_missing_library, KernelRoots(kernel.proc, kernel.sys), clock=Clock())
+    gpus = NvmlGpus(missing_library, KernelRoots(kernel.proc, kernel.sys), clock=Clock())
     error = gpus.report().absence
     gpus.close()
     assert isinstance(error, NoGpuDriver) and error.title == "No NVIDIA driver on this machine"
@@ -138,7 +138,7 @@ def test_no_library(tmp_path: Path) -> None:
 def test_a_library_that_is_missing_beside_its_module(tmp_path: Path) -> None:
     kernel = KernelFiles(tmp_path)
     kernel.load_module("550.54.15")
-    gpus = NvmlGpus(_missing_library, KernelRoots(kernel.proc, kernel.sys), clock=Clock())
+    gpus = NvmlGpus(missing_library, KernelRoots(kernel.proc, kernel.sys), clock=Clock())
     report = gpus.report()
     gpus.close()
     assert isinstance(report.absence, NoGpuDriver) and "550.54.15" in report.absence.hint
@@ -150,7 +150,7 @@ def test_the_library_is_found_when_it_is_installed_later(compiler: None, tmp_pat
     folder.mkdir()
     double = Double(folder, Scenario({0: full_gpu()}))
     kernel, clock = KernelFiles(tmp_path / "kernel"), Clock()
-    loads = [_missing_library, double.nvml]
+    loads = [missing_library, double.nvml]
     gpus = NvmlGpus(lambda: loads.pop(0)(), KernelRoots(kernel.proc, kernel.sys), clock=clock)
     assert isinstance(gpus.report().absence, NoGpuDriver)
     clock.seconds += 10
@@ -158,7 +158,7 @@ def test_the_library_is_found_when_it_is_installed_later(compiler: None, tmp_pat
     gpus.close()
 
 
-def _missing_library() -> ModuleType:
+def missing_library() -> ModuleType:
     """As on a machine without a driver, whether this one has one or not."""
     nvml = load_pynvml()
 

@@ -268,7 +268,8 @@ def _by_owner(
         told.append(
             GpuLine(
                 LineKind.GROUP, rest_key, rest_key, "memory that no process explains",
-                memory_bytes=_total([line.memory_bytes for line in rest]), percent=Reading(0.0),
+                memory_bytes=_total([line.memory_bytes for line in rest]),
+                percent=unknown("nobody knows whose it is"),
             )
         )  # fmt: skip
         told += rest

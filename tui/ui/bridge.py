@@ -30,6 +30,8 @@ class Bridge:
         self._context = contextvars.Context()
         self._held: set[Topic[Any]] = set()
         self._frozen = False
+        # what is called after the readers of a burst; None while there is no burst
+        self._afterwards: dict[Callable[[], None], None] | None = None
 
     def open(self) -> None:
         """Begin to listen; must be called in the running event loop."""
@@ -53,6 +55,13 @@ class Bridge:
     def forget(self, topic: Topic[T], reader: Callable[[Snapshot[T]], None]) -> None:
         """No longer call `reader`."""
         self._readers[topic].remove(reader)
+
+    def when_told(self, call: Callable[[], None]) -> None:
+        """From a reader: have something called once, when every reader has the news of this burst."""
+        if self._afterwards is None:
+            call()
+        else:
+            self._afterwards[call] = None
 
     @property
     def frozen(self) -> bool:
@@ -101,11 +110,15 @@ class Bridge:
             diagnostics.logger("bridge").info("news came after the screen was closed")
 
     def _tell(self, topics: frozenset[Topic[Any]]) -> None:
+        self._afterwards = {}
         for topic in topics:
             snapshot = self.monitor.store.get(topic)
             if snapshot is not None:
                 for reader in tuple(self._readers.get(topic, ())):
                     self._guarded(reader, snapshot)
+        afterwards, self._afterwards = self._afterwards, None
+        for call in afterwards:
+            self._protected(call)
 
     def _guarded(self, reader: Callable[[Snapshot[Any]], None], snapshot: Snapshot[Any]) -> None:
         self._protected(lambda: reader(snapshot))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 from textual import events
 from textual.containers import Vertical
+from textual.widgets import Static
 
 from tui.model.errors import EnvtuiError
 from tui.monitor.topics import Topic
@@ -32,6 +33,8 @@ class Pane(Vertical):
     ACTIONS: ClassVar[tuple[Action[Any], ...]]
     #: whether it has columns to sort by
     SORTS: ClassVar[bool] = False
+
+    _notice = ""
 
     def __init__(self, bridge: Bridge) -> None:
         """Args: where its facts come from."""
@@ -109,6 +112,13 @@ class Pane(Vertical):
         raise NotImplementedError
 
     # -- state
+
+    def show_notice(self, text: str) -> None:
+        """Say something in the place of what it shows otherwise."""
+        if text != self._notice:
+            # the whole screen is laid out anew for each
+            self._notice = text
+            self.query_one(".pane-notice", Static).update(text)
 
     @property
     def stale_error(self) -> EnvtuiError | None:

@@ -13,7 +13,6 @@ from tui.model.units import format_bytes, format_percent, format_rate
 from tui.monitor.selection import Selection
 from tui.monitor.topics import CONTAINERS, SELECTION, STATISTICS, Snapshot
 from tui.ui.actions import Action, Danger
-from tui.ui.filters import Filter
 from tui.ui.panes import container_actions
 from tui.ui.panes.pane_columns import PaneColumn
 from tui.ui.panes.table import TablePane
@@ -251,10 +250,7 @@ class ContainersPane(TablePane[ContainerRow]):
         if selection is None or selection.wish == self._wish or selection.container_id is None:
             return
         self._wish = selection.wish
-        if not self.table.move_to_key(selection.container_id) and self.filter.text:
-            # hidden by the filter: what is wished for now counts more
-            self._set_filter(Filter())
-            self.table.move_to_key(selection.container_id)
+        self.go_to(selection.container_id)
 
     def toggle_stopped(self) -> None:
         """Hide what has no processes, or show it again."""

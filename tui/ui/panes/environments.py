@@ -155,7 +155,7 @@ class EnvironmentsPane(TablePane[EnvironmentRow]):
     def _has_gone_to(self, wished: Selection) -> bool:
         if wished.container_id is None or wished.prefix is None:
             return True
-        return self.table.move_to_key("\0".join((wished.container_id, wished.prefix)))
+        return self.go_to("\0".join((wished.container_id, wished.prefix)))
 
     def key(self, item: EnvironmentRow) -> str:
         """Container and prefix: names repeat."""

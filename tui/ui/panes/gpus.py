@@ -17,7 +17,7 @@ from tui.model.gpu_rows import (
     holders,
     lines,
 )
-from tui.model.gpus import GpuReport
+from tui.model.gpus import Gpu, GpuReport
 from tui.model.joins import ContainerRow, EnvironmentRow
 from tui.model.owners import EndSignal
 from tui.model.reading import Reading
@@ -44,8 +44,27 @@ from tui.ui.panes.table import TablePane
 from tui.ui.widgets.columns import Column
 from tui.ui.widgets.line_bar import Part
 
-# A driver tells the new figures within this long after a process is gone.
+# After so many reports since a process is gone its driver tells the new figures.
 _FREED_REPORTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """A GPU before a process on it was ended.
+
+    Attributes:
+        used_bytes: of its memory.
+        held_bytes: by the process; None where that is not known.
+    """
+
+    used_bytes: int
+    held_bytes: int | None
+
+    def freed(self, gpu: Gpu) -> int:
+        """Bytes that are free by now; no more than it held, as others may have gone, too."""
+        used = gpu.memory_used_bytes.value
+        freed = self.used_bytes - used if used is not None else 0
+        return freed if self.held_bytes is None else min(freed, self.held_bytes)
 
 
 @dataclass(slots=True)
@@ -53,16 +72,17 @@ class _Ended:
     """A process that is being ended, until it is told what that freed.
 
     Attributes:
-        used_before: bytes used on each GPU that it was on, by uuid.
-        last: the newest report since it is gone.
-        reports: how many came since then.
+        before: of each GPU that it was on, by uuid.
+        is_gone: it has ended.
+        seen: the newest report that was looked at since then.
+        reports: how many that were.
     """
 
     holder: Holder
     signal: EndSignal
-    used_before: dict[str, int]
+    before: dict[str, _Before]
     is_gone: bool = False
-    last: GpuReport | None = None
+    seen: GpuReport | None = None
     reports: int = 0
 
 
@@ -262,12 +282,16 @@ class GpusPane(TablePane[GpuItem]):
     def is_being_ended(self, job: Job, holder: Holder, signal: EndSignal) -> None:
         """Tell what that frees, or offer to kill it."""
         report = self.report
-        on = {line.gpu.uuid for line in self.all_lines if line.gpu is not None and line.holder is not None
-              and line.holder.process.pid == holder.process.pid}  # fmt: skip
+        pid = holder.process.pid
+        held: dict[str, Reading[int]] = {
+            line.gpu.uuid: line.memory_bytes
+            for line in self.all_lines
+            if line.gpu is not None and line.holder is not None and line.holder.process.pid == pid
+        }
         used = {
-            gpu.uuid: gpu.memory_used_bytes.value
+            gpu.uuid: _Before(gpu.memory_used_bytes.value, held[gpu.uuid].value)
             for gpu in (report.gpus if report is not None else ())
-            if gpu.uuid in on and gpu.memory_used_bytes.value is not None
+            if gpu.uuid in held and gpu.memory_used_bytes.value is not None
         }
         self._ended[job.number] = _Ended(holder, signal, used)
         self.set_marks(frozenset())
@@ -278,7 +302,7 @@ class GpusPane(TablePane[GpuItem]):
             if ended is None or not job.is_over or ended.is_gone:
                 continue
             if not job.failures:
-                ended.is_gone = True
+                ended.is_gone, ended.seen = True, self.report
                 self.bridge.monitor.refresh_gpus()
                 continue
             del self._ended[job.number]
@@ -290,21 +314,20 @@ class GpusPane(TablePane[GpuItem]):
         """By the driver's own figures, once it does not list the process any more."""
         for number, ended in list(self._ended.items()):
             pid = ended.holder.process.pid
-            if not ended.is_gone or report is ended.last:
+            # rows are joined anew for owners and containers, too
+            if not ended.is_gone or report is ended.seen:
                 continue
-            ended.last = report
+            ended.seen = report
             ended.reports += 1
-            if any(process.pid == pid for process in report.processes) and ended.reports < _FREED_REPORTS:
+            told = [
+                f"{format_bytes(freed)} freed on GPU {gpu.index}"
+                for gpu in report.gpus
+                if gpu.uuid in ended.before and (freed := ended.before[gpu.uuid].freed(gpu)) > 0
+            ]
+            is_listed = any(process.pid == pid for process in report.processes)
+            if (is_listed or not told) and ended.reports < _FREED_REPORTS:
                 continue
             del self._ended[number]
-            used = {gpu.uuid: gpu.memory_used_bytes.value for gpu in report.gpus}
-            told = [
-                f"{format_bytes(before - after)} freed on GPU {gpu.index}"
-                for gpu in report.gpus
-                if (before := ended.used_before.get(gpu.uuid)) is not None
-                and (after := used[gpu.uuid]) is not None
-                and before > after
-            ]
             self.app.notify(
                 ", ".join(told) or "the driver's figures show nothing freed yet",
                 title=f"Process {pid} ended",

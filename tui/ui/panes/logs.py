@@ -242,7 +242,7 @@ class LogsPane(Pane):
         notice = log_words.notice(self)
         self.set_class(bool(notice), "-empty")
         if notice:
-            self.query_one(".pane-notice", Static).update(notice)
+            self.show_notice(notice)
 
     def title_words(self) -> str:
         """Whose log it is; foreign text."""

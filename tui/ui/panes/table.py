@@ -127,7 +127,7 @@ class TablePane(Pane, Generic[Item]):
     def _reader(self, topic: Topic[Any]) -> Callable[[Snapshot[Any]], None]:
         def read(snapshot: Snapshot[Any]) -> None:
             self._snapshots[topic] = snapshot
-            self.update_rows()
+            self.bridge.when_told(self.update_rows)
 
         return read
 
@@ -154,6 +154,15 @@ class TablePane(Pane, Generic[Item]):
     def move_last(self) -> None:
         """The cursor goes to the last row."""
         self.table.move_last()
+
+    def go_to(self, key: str) -> bool:
+        """The cursor goes to an item, which no filter may hide then; whether it is there."""
+        if self.table.move_to_key(key):
+            return True
+        if self.filter.text and any(self.key(item) == key for item in self.items):
+            # what is wished for now counts more
+            self._set_filter(Filter())
+        return self.table.move_to_key(key)
 
     @property
     def table(self) -> LineTable:
@@ -319,7 +328,7 @@ class TablePane(Pane, Generic[Item]):
             text = "No row matches the filter.\n\nesc clears it"
         else:
             text = "\n\n".join(self.empty_notice())
-        self.query_one(".pane-notice", Static).update(text)
+        self.show_notice(text)
 
     def update_detail(self) -> None:
         """The lines about the item under the cursor."""

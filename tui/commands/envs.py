@@ -13,7 +13,7 @@ from tui.commands.options import load_settings, open_workstation
 from tui.commands.table import print_table
 from tui.model.containers import Container, with_details
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy
-from tui.model.errors import EnvtuiError, NoSuchContainer
+from tui.model.errors import EnvtuiError, GpuError, NoSuchContainer
 from tui.model.printable import printable
 from tui.model.units import format_bytes, iso_time
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
 
     from tui.backends.base import Environments
-    from tui.model.compatibility import Verdict
+    from tui.model.compatibility import DriverFacts, Verdict
     from tui.workstation import Workstation
 
 # A command in a container costs the engine a process of its own; more at once make each slower.
@@ -152,12 +152,30 @@ def _judged(
     from tui.data import cuda_table
     from tui.model.compatibility import judge
 
-    driver = workstation.driver.facts() if workstation.driver else None
+    driver = _driver_facts(workstation) if any(answer.listing for answer in answers) else None
     return [
         (answer, each, judge(each, driver, cuda_table()))
         for answer in answers
         for each in (answer.listing.environments if answer.listing else ())
     ]
+
+
+def _driver_facts(workstation: Workstation) -> DriverFacts | None:
+    """What the driver itself says, before what files and settings say of it."""
+    import platform
+
+    from tui.model.compatibility import facts_of
+
+    facts = None
+    if workstation.gpus is not None:
+        try:
+            facts = facts_of(workstation.gpus.report(), platform.machine())
+        except GpuError:
+            # it hangs: its version stands in a file, too
+            pass
+        finally:
+            workstation.gpus.close()
+    return facts or (workstation.driver.facts() if workstation.driver else None)
 
 
 def as_json(answer: _Answer, environment: Environment, verdict: Verdict) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class EnvironmentWatch:
                 self._due.pop(passed.id, None)
             self._selected = container_id
             container = self._containers.get(container_id or "")
-            if container is not None and self._is_unknown(container.id):
+            if container is not None and self._is_open_question(container.id):
                 is_running = container.state is ContainerState.RUNNING
                 self._due.setdefault(container.id, now if is_running else now + _STOPPED_DWELL_SECONDS)
             self._schedule()
@@ -167,9 +167,11 @@ class EnvironmentWatch:
     def _now() -> float:
         return time.monotonic()
 
-    def _is_unknown(self, container_id: str) -> bool:
+    def _is_open_question(self, container_id: str) -> bool:
+        """Nothing is known of it, and nobody is asking."""
         known = self._known.get(container_id)
-        return known is None or (known.listing is None and known.error is None)
+        is_unknown = known is None or (known.listing is None and known.error is None)
+        return is_unknown and container_id not in self._busy
 
     def _soon(self, now: float) -> bool:
         """Something is due within a few seconds, because of what happened."""
@@ -238,7 +240,7 @@ class EnvironmentWatch:
                 self._due.pop(container_id, None)
                 self._listed_at.pop(container_id, None)
             selected = listed.get(self._selected or "")
-            if selected is not None and self._is_unknown(selected.id) and selected.id not in self._busy:
+            if selected is not None and self._is_open_question(selected.id):
                 self._due.setdefault(selected.id, now)
             forgotten = [self._known.pop(each) for each in gone if each in self._known]
             self._sizes_of = {key: size for key, size in self._sizes_of.items() if key[0] not in gone}

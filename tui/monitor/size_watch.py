@@ -122,8 +122,9 @@ class SizeWatch:
         except Exception as error:
             diagnostics.record_exception("sizes", error)
         given_up = size is None and (not was_answered or self._is_unwanted(which))
-        self._drop(which)
+        # told first: a wish that is made in between must know of it
         self._ended(which, size, given_up)
+        self._drop(which)
 
     def _is_unwanted(self, which: Measured) -> bool:
         with self._changed:

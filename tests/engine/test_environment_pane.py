@@ -73,8 +73,8 @@ async def test_an_environment_that_changes_is_seen_and_nothing_is_written(box: B
         await desk.point_at("training")
         await desk.press("enter")
         await sees(desk, lambda: cells(desk, "nlp")[1:4] == ("3.11.9", "2.9.1+cu128", "12.8"), "it is listed")
-        assert cells(desk, "nlp")[5] == "image"
-        await sees(desk, lambda: "B" in cells(desk, "nlp")[7], "it is measured")
+        assert cells(desk, "nlp")[6] == "image"
+        await sees(desk, lambda: "B" in cells(desk, "nlp")[8], "it is measured")
         assert {"half-made", "doubled", "python-gone"} <= {
             item.environment.name for item in pane(desk).items if item.problems
         }
@@ -83,7 +83,7 @@ async def test_an_environment_that_changes_is_seen_and_nothing_is_written(box: B
 
         box.engine.docker("exec", container.id, "mkdir", f"/opt/conda/envs/nlp/{SITE}/peft-1.0.dist-info")
         await desk.press("R")
-        await sees(desk, lambda: cells(desk, "nlp")[5] == "layer", "it is of the layer now")
+        await sees(desk, lambda: cells(desk, "nlp")[6] == "layer", "it is of the layer now")
         await point_at(desk, "nlp")
         assert "it dies with it" in bar(desk, ".pane-detail")
 
@@ -121,15 +121,15 @@ async def test_a_container_that_stops_keeps_what_was_known_and_an_unknown_one_is
     async with running_app(box.engine.host, size=WIDE) as desk:
         await desk.point_at("known")
         await sees(desk, lambda: cells(desk, "vision"), "it is listed")
-        pip = cells(desk, "vision")[6]
+        pip = cells(desk, "vision")[7]
         box.engine.docker("stop", "--time", "0", container.id)
         await sees(desk, lambda: pane(desk).items[0].is_old, "it is old")
-        assert cells(desk, "vision")[6] == pip == "6+2"
+        assert cells(desk, "vision")[7] == pip == "6+2"
         assert "as of" in bar(desk, ".pane-title")
         await desk.point_at("unknown")
         await sees(desk, lambda: "train" in labels(desk), "it is read through the engine")
         assert "does not run" in bar(desk, ".pane-title")
-        assert cells(desk, "train")[6] == "2+–"
+        assert cells(desk, "train")[7] == "2+–"
 
 
 async def test_the_odd_ones_say_what_they_are(box: Box) -> None:

@@ -218,7 +218,7 @@ class LineTable(ScrollView, can_focus=True):
         self._strips.clear()
 
     def _row_strip(self, row: Row, under_cursor: bool, width: int) -> Strip:
-        plain = self.rich_style
+        plain = self._styles.plain
         base = plain + self._styles[row.tone]
         overlay = self._styles["marked" if row.key in self._marked else ""]
         if under_cursor:

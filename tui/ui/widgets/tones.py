@@ -27,6 +27,14 @@ class ToneStyles:
         """Args: widget on a screen that has TONE_CLASSES."""
         self._widget = widget
         self._styles: dict[str, Style] = {"": Style.null()}
+        self._plain: Style | None = None
+
+    @property
+    def plain(self) -> Style:
+        """The widget's own style; looked up each time it costs as much as all the rest of a line."""
+        if self._plain is None:
+            self._plain = self._widget.rich_style
+        return self._plain
 
     def __getitem__(self, tone: str) -> Style:
         style = self._styles.get(tone)
@@ -53,4 +61,4 @@ class ToneStyles:
 
     def clear(self) -> None:
         """The theme changed."""
-        self._styles = {"": Style.null()}
+        self._styles, self._plain = {"": Style.null()}, None

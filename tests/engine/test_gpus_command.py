@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
 
 from tests.engine import environment_images as images
+from tests.engine.gpu_machine import (
+    ENGINE_GROUP,
+    MEMBER,
+    ROOT,
+    SLEEP,
+    STRANGER,
+    Forker,
+    Machine,
+    Watch,
+    by_pid,
+    links,
+    outside,
+)
 from tests.engine.hostile import FORBIDDEN, TEXTS, assert_nothing_interpreted, rename_all
-from tests.engine.owned_processes import ALICE, ENVS, PATIENCE, SOMEBODY, Host, exe_of, open_host
-from tests.engine.program import ENVTUI, PATIENCE_SECONDS
-from tests.rig.another_user import as_user
+from tests.engine.owned_processes import ALICE, ENVS, PATIENCE, SOMEBODY, open_host
 from tests.rig.conda_channel import CondaChannel
 from tests.rig.conda_prefixes import make_channel
 from tests.rig.engine import PrivateEngine
-from tests.rig.nvml_double import Double, why_unavailable
-from tests.rig.nvml_scenario import GIB, ProcessLine, Scenario, full_gpu, uuid_of
+from tests.rig.nvml_double import why_unavailable
+from tests.rig.nvml_scenario import GIB, ProcessLine, uuid_of
 from tests.rig.terminal import TerminalSession
 from tests.rig.waiting import until
 from tui.backends.gpu.ownership import user_name
 from tui.backends.gpu.process_files import ENDED
 from tui.commands.gpu_holders import IN_NONE, OUTSIDE_ANY
 
-# Whoever is in it may talk to the engine, as in the group `docker`; no machine has a group of this number.
-ENGINE_GROUP = 47110
-ROOT: tuple[str, ...] = ()
-MEMBER, STRANGER = as_user(SOMEBODY, [ENGINE_GROUP]), as_user(SOMEBODY)
 EVERYBODY = pytest.mark.parametrize("who", [ROOT, MEMBER], ids=["root", "another user"])
 VISION = f"{ENVS}/vision"
 STRANGE = f"{ENVS}/new\nline"
-SLEEP = "bin/sleep"
 #: Figures of a GPU by the scenario's names.
 FIGURES = {
     "utilization_percent": "utilization",
@@ -50,102 +52,6 @@ FIGURES = {
     "fan_percent": "fan",
     "sm_clock_mhz": "clock.sm",
 }
-
-
-class Machine:
-    """A host whose driver names processes of a test's choice, and our program on it."""
-
-    def __init__(self, host: Host, folder: Path) -> None:
-        """Args: with an engine for ENGINE_GROUP; a folder that everybody may use."""
-        self.host = host
-        self._home = folder / "home"
-        for each in (self._home, folder / "driver"):
-            each.mkdir()
-            each.chmod(0o777)
-        self.double = Double(folder / "driver", Scenario({0: full_gpu(0), 1: full_gpu(1)}))
-
-    def put(self, *lines: ProcessLine, gpu: int = 0) -> None:
-        """These are on a GPU from now on, and no others."""
-        self.double.scenario.gpus[gpu].processes = list(lines)
-        self.double.write()
-
-    def put_alive(self, *pids: int) -> None:
-        """The same for processes that the driver forgets when they end."""
-        self.put(*(ProcessLine(pid, GIB, sm=10, keep=False) for pid in pids))
-
-    def environment(self) -> dict[str, str]:
-        return {**self.double.environment(), "HOME": str(self._home)}
-
-    def argv(self, who: Sequence[str], *arguments: str) -> list[str]:
-        return [*who, *ENVTUI, "--host", self.host.proxy.host, "gpus", *arguments]
-
-    def run(self, who: Sequence[str], *arguments: str) -> bytes:
-        """What it prints; it must end well and say nothing else."""
-        done = subprocess.run(
-            self.argv(who, *arguments),
-            env={**os.environ, **self.environment()},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE_SECONDS * 2,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, b"")
-        return done.stdout
-
-    def told(self, who: Sequence[str], *arguments: str) -> dict[str, Any]:
-        """The object that it prints."""
-        found: dict[str, Any] = json.loads(self.run(who, "--json", *arguments))
-        check_unknown(found)
-        return found
-
-    def processes(self, who: Sequence[str], *arguments: str) -> dict[int, dict[str, Any]]:
-        """What it tells of each process on the first GPU."""
-        return by_pid(self.told(who, *arguments))
-
-
-class Watch:
-    """Our program that watches, and what it told last."""
-
-    def __init__(self, machine: Machine, who: Sequence[str]) -> None:
-        """Start it."""
-        self._process = subprocess.Popen(
-            machine.argv(who, "--json", "--watch"),
-            env={**os.environ, **machine.environment()},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-        )
-        self.last: dict[str, Any] = {"gpus": []}
-        self._reader = threading.Thread(target=self._read, name="watch", daemon=True)
-        self._reader.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # the launcher becomes the program, so that it is this process whoever runs it
-        self._process.terminate()
-        self._process.wait()
-        self._reader.join(PATIENCE)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self.last = json.loads(line)
-
-    def of(self, pid: int) -> dict[str, Any] | None:
-        """What was told last of a process on the first GPU."""
-        return by_pid(self.last).get(pid) if self.last["gpus"] else None
-
-    def until_in(self, container: str | None, pid: int) -> dict[str, Any]:
-        """Wait until it tells that a process is in a container, None for one that tells why not."""
-
-        def found() -> dict[str, Any] | None:
-            told = self.of(pid)
-            return told if told is not None and told["container"] == container else None
-
-        return until(found, PATIENCE, lambda: f"{pid} in {container}: {self.last}")
 
 
 @pytest.fixture(scope="session")
@@ -159,6 +65,8 @@ def machine(
 ) -> Iterator[Machine]:
     reason = why_unavailable()
     if reason is not None:
+        if os.environ.get("ENVTUI_REQUIRE_ENGINE") == "1":
+            pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
     with (
         open_host(clean_engine, channel, tmp_path_factory.mktemp("trees")) as host,
@@ -168,39 +76,6 @@ def machine(
         os.chmod(host.proxy.socket_path, 0o660)
         os.chmod(folder, 0o755)
         yield Machine(host, Path(folder))
-
-
-def by_pid(told: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-    return {each["pid"]: each for each in told["gpus"][0]["processes"]}
-
-
-def check_unknown(told: Any, is_top: bool = True) -> None:
-    """In each object exactly what is null has a reason; at the top, `reason` is one itself."""
-    if isinstance(told, list):
-        for each in told:
-            check_unknown(each, False)
-    elif isinstance(told, dict):
-        nulls = {key for key, value in told.items() if value is None} - ({"reason"} if is_top else set())
-        assert set(told["unknown"]) == nulls, told
-        assert all(told["unknown"].values()), told
-        for key, value in told.items():
-            if key != "unknown":
-                check_unknown(value, False)
-
-
-def links(process: Mapping[str, Any]) -> tuple[str | None, ...]:
-    names = ("container", "container_id", "environment", "prefix", "user")
-    return tuple(process[name] for name in names)
-
-
-@contextlib.contextmanager
-def outside(seconds: str, uid: int = 0) -> Iterator[int]:
-    """A process of this machine in no container."""
-    with subprocess.Popen(["sleep", seconds], user=uid, group=uid, extra_groups=[]) as process:
-        try:
-            yield process.pid
-        finally:
-            process.kill()
 
 
 @EVERYBODY
@@ -290,10 +165,23 @@ def test_one_that_is_killed_is_gone_from_what_is_watched(machine: Machine, who: 
     stays, goes = machine.host.start("training", f"{VISION}/{SLEEP}", "7001", count=2)
     machine.put_alive(stays, goes)
     with Watch(machine, who) as watch:
-        assert watch.until_in("training", goes)["environment"] == "vision"
+        watch.until_told(goes, "training", "vision")
         os.kill(goes, 9)
         until(lambda: watch.of(goes) is None, 2.0, "it is gone")
-        assert watch.until_in("training", stays)["environment"] == "vision"
+        watch.until_told(stays, "training", "vision")
+
+
+@EVERYBODY
+def test_a_container_that_is_made_while_it_watches_is_told_by_name(
+    machine: Machine, who: Sequence[str]
+) -> None:
+    with Watch(machine, who) as watch:
+        until(lambda: watch.reports, PATIENCE)
+        key = machine.host.run("later")
+        (pid,) = machine.host.start("later", f"{VISION}/{SLEEP}", "7001")
+        machine.put_alive(pid)
+        first = until(lambda: watch.of(pid), PATIENCE)
+        assert links(first) == ("later", key, "vision", VISION, "root")
 
 
 @EVERYBODY
@@ -307,44 +195,22 @@ def test_a_number_that_the_driver_keeps_is_nobodys_and_then_whose_it_is(
     forker = Forker(host, "serving")
     machine.put(ProcessLine(pid, GIB, sm=10, keep=True))
     with Watch(machine, who) as watch:
-        assert watch.until_in("training", pid)["environment"] == "vision"
+        watch.until_told(pid, "training", "vision")
 
         os.kill(pid, 9)
         until(lambda: not Path(f"/proc/{pid}").exists(), PATIENCE)
-        gone = watch.until_in(None, pid)
+        gone = watch.until_told(pid, None)
         assert links(gone) == (None,) * 5
         assert (gone["memory_bytes"], gone["unknown"]["container"]) == (GIB, ENDED)
         assert by_pid(machine.told(who))[pid]["unknown"] == gone["unknown"]
 
+        told_before = len(watch.reports)
         forker.fork_as(pid)
         expected = ("serving", serving, "base", "/opt/conda", user_name(ALICE) or str(ALICE))
-        reborn = watch.until_in("serving", pid)
+        reborn = watch.until_told(pid, "serving", "base")
         assert (links(reborn), reborn["command"]) == (expected, f"/opt/conda/{SLEEP} 7009")
         assert links(by_pid(machine.told(who))[pid]) == expected
-
-
-class Forker:
-    """A process in a container that starts others there, with numbers of our choice on the host."""
-
-    def __init__(self, host: Host, name: str) -> None:
-        """Start it; it listens to a fifo, as a `docker exec` would take numbers itself."""
-        script = f"mkfifo /tmp/go; while read -r _ </tmp/go; do /opt/conda/{SLEEP} 7009 & done"
-        (self._pid,) = host.start(name, "/bin/busybox", "sh", "-c", script)
-        self._fifo = Path(f"/proc/{self._pid}/root/tmp/go")
-        until(self._fifo.exists, PATIENCE)
-
-    def fork_as(self, pid: int) -> None:
-        """Let it start one of this number."""
-
-        def attempt() -> bool:
-            # others may get it before us, and then give it back
-            if not Path(f"/proc/{pid}").exists():
-                with self._fifo.open("w") as fifo:
-                    Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
-                    fifo.write("\n")
-            return exe_of(pid) == f"/opt/conda/{SLEEP}"
-
-        until(attempt, PATIENCE, "the number is given again")
+        assert {by_pid(each)[pid]["container"] for each in watch.reports[told_before:]} <= {None, "serving"}
 
 
 def test_read_only_runs_nothing_in_containers(machine: Machine) -> None:
@@ -374,16 +240,36 @@ def test_read_only_runs_nothing_in_containers(machine: Machine) -> None:
 
 def test_without_read_only_another_user_needs_commands_in_containers(machine: Machine) -> None:
     host = machine.host
-    host.run("training"), host.run_shellless("silent")
+    for name in ("training", "paused"):
+        host.run(name)
+    host.run_shellless("silent")
     (active,) = host.start(
         "training", "/bin/busybox", "sleep", "7002", options=("--env", f"CONDA_PREFIX={VISION}")
     )
     (shellless,) = host.processes("silent", "7001")
-    machine.put_alive(active, shellless)
-    found = machine.processes(MEMBER)
+    (frozen,) = host.start("paused", "/bin/busybox", "sleep", "7003")
+    machine.put_alive(active, shellless, frozen)
+    host.rig.docker("pause", "paused")
+    try:
+        found = machine.processes(MEMBER)
+    finally:
+        host.rig.docker("unpause", "paused")
     assert found[active]["environment"] == "vision"
     assert "no shell" in found[shellless]["unknown"]["prefix"]
+    assert "paused" in found[frozen]["unknown"]["prefix"]
     assert host.proxy.count(lambda request: request.method == "POST")
+
+
+def test_bytes_that_are_no_text_can_be_had_again(machine: Machine) -> None:
+    machine.host.run("training")
+    script = 'exec /bin/busybox sh -c "read -r _ <>/etc/never" "$(printf "\\377\\376")" 7001'
+    (pid,) = machine.host.start("training", "/bin/busybox", "sh", "-c", script)
+    raw = b"/etc/never\0\xff\xfe\0007001\0"
+    until(lambda: raw in Path(f"/proc/{pid}/cmdline").read_bytes(), PATIENCE)
+    machine.put_alive(pid)
+    command = os.fsencode(machine.processes(ROOT)[pid]["command"])
+    assert command.endswith(raw.rstrip(b"\0").replace(b"\0", b" "))
+    assert "/etc/never \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER} 7001" in machine.run(ROOT).decode()
 
 
 HOSTILE = "".join(
@@ -423,9 +309,8 @@ def test_hostile_text_is_whole_in_json_and_harmless_on_a_terminal(
     assert [each for each in FORBIDDEN if each in table] == [] and b"\x1b" not in table
     text = table.decode()
     assert "[bold]markup" in text and "␛[31mred" in text and "new␊line" in text
-    assert text.count("7001") == 1 and len([line for line in text.split("\n") if "etc/never" in line]) == len(
-        pids
-    )
+    # one line each
+    assert sum("etc/never" in line for line in text.split("\n")) == len(pids)
 
     with TerminalSession(machine.argv(who, "--watch"), 200, 50, machine.environment()) as terminal:
         terminal.wait_for("␛\\[31mred")

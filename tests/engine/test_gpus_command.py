@@ -261,11 +261,17 @@ def test_without_read_only_another_user_needs_commands_in_containers(machine: Ma
 
 
 def test_bytes_that_are_no_text_can_be_had_again(machine: Machine) -> None:
-    machine.host.run("training")
+    host = machine.host
+    host.run("training")
     script = 'exec /bin/busybox sh -c "read -r _ <>/etc/never" "$(printf "\\377\\376")" 7001'
-    (pid,) = machine.host.start("training", "/bin/busybox", "sh", "-c", script)
+    host.rig.docker("exec", "--detach", "training", "sh", "-c", script)
     raw = b"/etc/never\0\xff\xfe\0007001\0"
-    until(lambda: raw in Path(f"/proc/{pid}/cmdline").read_bytes(), PATIENCE)
+
+    def ready() -> list[int]:
+        found = host.processes("training", "7001")
+        return [pid for pid in found if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(raw)]
+
+    (pid,) = until(ready, PATIENCE)
     machine.put_alive(pid)
     command = os.fsencode(machine.processes(ROOT)[pid]["command"])
     assert command.endswith(raw.rstrip(b"\0").replace(b"\0", b" "))

@@ -185,6 +185,24 @@ def test_a_container_that_is_made_while_it_watches_is_told_by_name(
 
 
 @EVERYBODY
+def test_an_engine_that_hangs_holds_up_nothing(machine: Machine, who: Sequence[str]) -> None:
+    machine.host.run("training")
+    stays, goes = machine.host.start("training", f"{VISION}/{SLEEP}", "7001", count=2)
+    machine.put_alive(stays, goes)
+    proxy = machine.host.proxy
+    with Watch(machine, who) as watch:
+        watch.until_told(goes, "training", "vision")
+        proxy.hang = True
+        hung_at = time.monotonic()
+        until(lambda: proxy.requests(since=hung_at), PATIENCE, "the engine is asked again")
+        os.kill(goes, 9)
+        until(lambda: watch.of(goes) is None, 2.0, "it is gone")
+        assert watch.of(stays) is not None
+        proxy.hang = False
+        watch.until_told(stays, "training", "vision")
+
+
+@EVERYBODY
 def test_a_number_that_the_driver_keeps_is_nobodys_and_then_whose_it_is(
     machine: Machine, who: Sequence[str]
 ) -> None:

@@ -76,6 +76,9 @@ def rename_all(method: str, path: str, body: bytes) -> bytes:
     if "/containers/" not in path or method != "GET":
         return body
     told = json.loads(body)
+    if told is None:
+        # a container in which nothing was changed
+        return body
     for entry in told if isinstance(told, list) else [told]:
         _rename(entry)
     # as an engine writes it: characters, not escapes; a lone surrogate can only be an escape

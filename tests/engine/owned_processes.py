@@ -126,6 +126,12 @@ class Host:
             images.make_shellless(self.rig, self._folder / "shellless", self._channel)
         return self.run(name, image=images.SHELLLESS, command=("/sleep", "7001"))
 
+    def run_conda(self, name: str) -> str:
+        """A container with environments of hostile names; its id."""
+        if self.rig.request("GET", f"/images/{images.CONDA}/json")[0] != 200:
+            images.make_conda(self.rig, self._folder / "conda", self._channel)
+        return self.run(name, image=images.CONDA)
+
     def run_python(self, name: str) -> str:
         """A container with this machine's Python; its id."""
         if self.rig.request("GET", f"/images/{images.PYTHON}/json")[0] != 200:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tui.backends.parallel import in_parallel
+from tui.commands.container_list import ContainerList
 from tui.model.errors import EnvtuiError
 from tui.model.owners import NO_ENVIRONMENT, OUTSIDE, ProcessOwner, not_seen, placed
 from tui.model.reading import Reading, unknown
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 OUTSIDE_ANY, IN_NONE = "outside any container", "in no environment"
 # A command in a container costs the engine a process of its own; more at once make each slower.
 _CONTAINERS_AT_ONCE = 4
-# Whoever watches sees a container's new name, or an engine that came back, after this long.
-_LIST_AGAIN_SECONDS = 5.0
-# An engine that takes its time is asked less often.
-_PAUSE_PER_DURATION = 4.0
 
 _Processes = frozenset[tuple[int, int | None]]
 
@@ -49,58 +45,52 @@ class Holder:
 
 
 class HolderReader:
-    """Finds out about holders, and remembers what does not change from second to second. Not thread-safe.
-
-    Attributes:
-        engine_error: why the containers are not known; None where they are, or were not needed.
-    """
+    """Finds out about holders, and remembers what does not change from second to second. Not thread-safe."""
 
     def __init__(self, workstation: Workstation, ask_inside: bool) -> None:
         """Args: host; whether a command may be run in a container."""
-        self.engine_error: EnvtuiError | None = None
         self._workstation = workstation
         self._ask_inside = ask_inside
-        self._containers: Sequence[Container] = ()
-        self._list_after = 0.0
+        self._list = ContainerList(workstation.containers.containers)
+        self._is_first = True
         self._strangers: frozenset[str] = frozenset()
         self._environments: dict[str, tuple[_Processes, EnvironmentList | EnvtuiError]] = {}
+
+    @property
+    def engine_error(self) -> EnvtuiError | None:
+        """Why the containers are not known; None where they are, or were not needed."""
+        return self._list.error
 
     def holders(self, report: GpuReport) -> Mapping[int, Holder]:
         """Of every process in a report, by number; never raises because of what is not known."""
         pids = {process.pid for process in report.processes}
         if not pids:
             return {}
-        if time.monotonic() >= self._list_after:
-            self._list_containers()
+        self._renew_list()
         owners = self._owners(pids)
         if self._has_strangers(owners):
             # from a container that was made since the list, or from none of this engine's
-            self._list_containers()
+            self._renew_list(is_wanted=True)
             owners = self._owners(pids)
+        self._is_first = False
         listings = self._list_environments(owners)
-        by_id = {each.id: each for each in self._containers}
+        by_id = {each.id: each for each in self._list.containers}
         return {
             pid: self._joined(owner, by_id, listings.get(owner.container_id.value or ""))
             for pid, owner in owners.items()
         }
 
-    def _list_containers(self) -> None:
-        began = time.monotonic()
-        try:
-            self._containers, _ = self._workstation.containers.containers()
-            self.engine_error = None
-        except EnvtuiError as error:
-            self._containers, self.engine_error = (), error
-        now = time.monotonic()
-        # an engine that hangs must not hold up every second's figures
-        self._list_after = now + max(_LIST_AGAIN_SECONDS, _PAUSE_PER_DURATION * (now - began))
-        self._environments = {
-            key: each for key, each in self._environments.items() if not isinstance(each[1], EnvtuiError)
-        }
+    def _renew_list(self, is_wanted: bool = False) -> None:
+        # the first report may be the only one, and is to be as good as it can be; the figures that follow
+        # every second must not wait for an engine that hangs
+        if self._list.is_renewed(is_wanted, is_patient=self._is_first):
+            self._environments = {
+                key: each for key, each in self._environments.items() if not isinstance(each[1], EnvtuiError)
+            }
 
     def _has_strangers(self, owners: Mapping[int, ProcessOwner]) -> bool:
         """Whether there are containers that are not on the list, for the first time."""
-        ids = {each.id for each in self._containers}
+        ids = {each.id for each in self._list.containers}
         found = frozenset(
             each.container_id.value
             for each in owners.values()
@@ -114,7 +104,7 @@ class HolderReader:
         ownership = self._workstation.ownership
         if ownership is None:
             return {pid: not_seen(pid, "this host's processes can't be looked at") for pid in pids}
-        return ownership.owners(pids, self._containers, self._ask_inside)
+        return ownership.owners(pids, self._list.containers, self._ask_inside)
 
     def _list_environments(
         self, owners: Mapping[int, ProcessOwner]
@@ -133,7 +123,7 @@ class HolderReader:
             for key, each in self._environments.items()
             if key in holding and holding[key] <= each[0]
         }
-        to_ask = [each for each in self._containers if each.id in holding and each.id not in known]
+        to_ask = [each for each in self._list.containers if each.id in holding and each.id not in known]
 
         def ask(container: Container) -> EnvironmentList | EnvtuiError:
             try:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.boxes import Box
 from tests.gpus.on_screen import Machine
 from tests.rig import nvml_double
+from tests.rig.conda_channel import CondaChannel
+from tests.rig.conda_prefixes import make_channel
 from tests.rig.engine import PrivateEngine, why_unavailable
 from tests.rig.nvml_scenario import Scenario, full_gpu
 from tests.rig.proxy import EngineProxy
@@ -58,3 +61,15 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     made = Machine(tmp_path, Scenario(unused))
     yield made
     made.gpus.close()
+
+
+@pytest.fixture(scope="session")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
+    """The packages that real conda prefixes are made of."""
+    return make_channel(tmp_path_factory.mktemp("channel"))
+
+
+@pytest.fixture
+def box(clean_engine: PrivateEngine, channel: CondaChannel, tmp_path_factory: pytest.TempPathFactory) -> Box:
+    """Containers with environments, on a clean engine."""
+    return Box(clean_engine, channel, tmp_path_factory)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from textual.widgets import Static
 
 from tests.engine import environment_images as images
 from tests.engine.app import Desk, running_app
-from tests.engine.test_environments import Box
-from tests.rig.conda_channel import CondaChannel
-from tests.rig.conda_prefixes import SITE, make_channel
+from tests.engine.boxes import Box
+from tests.rig.conda_prefixes import SITE
 from tests.rig.engine import PrivateEngine
 from tests.rig.proxy import EngineProxy
 from tui.ui.panes.environments import EnvironmentsPane
@@ -21,16 +19,6 @@ from tui.ui.screens.packages import PackagesScreen
 from tui.ui.widgets.line_bar import LineBar
 
 WIDE = (150, 60)
-
-
-@pytest.fixture(scope="session")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
-    return make_channel(tmp_path_factory.mktemp("channel"))
-
-
-@pytest.fixture
-def box(clean_engine: PrivateEngine, channel: CondaChannel, tmp_path_factory: pytest.TempPathFactory) -> Box:
-    return Box(clean_engine, channel, tmp_path_factory)
 
 
 def pane(desk: Desk) -> EnvironmentsPane:

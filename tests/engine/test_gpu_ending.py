@@ -8,15 +8,9 @@ import pytest
 
 from tests.engine.owned_processes import ENVS, IGNORES_TERM, PATIENCE, Host, is_gone, open_host
 from tests.rig.conda_channel import CondaChannel
-from tests.rig.conda_prefixes import make_channel
 from tests.rig.engine import PrivateEngine
 from tui.model.errors import ProcessChanged, ProcessStays
 from tui.model.owners import Ending, EndSignal, ProcessIdentity
-
-
-@pytest.fixture(scope="session")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
-    return make_channel(tmp_path_factory.mktemp("channel"))
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from tests.engine.owned_processes import (
     reborn,
 )
 from tests.rig.conda_channel import CondaChannel
-from tests.rig.conda_prefixes import make_channel
 from tests.rig.engine import PrivateEngine
 from tests.rig.waiting import until
 from tui.backends.conda.listing import DockerEnvironments
@@ -30,11 +29,6 @@ from tui.backends.gpu.process_files import ENDED
 from tui.model.errors import ProcessChanged
 from tui.model.owners import EndSignal, environment_of
 from tui.model.reading import Reading
-
-
-@pytest.fixture(scope="session")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
-    return make_channel(tmp_path_factory.mktemp("channel"))
 
 
 @pytest.fixture

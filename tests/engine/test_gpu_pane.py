@@ -8,22 +8,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engine import environment_images as images
+from tests.engine.boxes import Box
 from tests.engine.owned_processes import ALICE, ENVS, PATIENCE, Host, is_gone, open_host
-from tests.engine.test_environments import Box
 from tests.gpus.on_screen import GpuDesk, Machine, first, gpus_on_screen, table_rows
 from tests.rig.conda_channel import CondaChannel
-from tests.rig.conda_prefixes import make_channel
 from tests.rig.engine import PrivateEngine
 from tests.rig.nvml_scenario import GIB, ProcessLine
 from tests.rig.waiting import until
 from tui.backends.gpu.process_files import ENDED
 from tui.model.units import format_bytes
 from tui.ui.panes.environments import EnvironmentsPane
-
-
-@pytest.fixture(scope="session")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
-    return make_channel(tmp_path_factory.mktemp("channel"))
 
 
 @pytest.fixture

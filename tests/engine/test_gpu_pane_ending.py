@@ -16,7 +16,6 @@ from tests.engine.app import let_pass
 from tests.engine.owned_processes import ENVS, PATIENCE, Host, is_gone, open_host, reborn
 from tests.gpus.on_screen import GpuDesk, Machine, gpus_on_screen
 from tests.rig.conda_channel import CondaChannel
-from tests.rig.conda_prefixes import make_channel
 from tests.rig.engine import PrivateEngine
 from tests.rig.nvml_scenario import GIB, ProcessLine
 from tests.rig.waiting import until
@@ -24,11 +23,6 @@ from tui.ui.screens.confirm import ConfirmScreen
 
 _NOTES_TERM = "trap 'echo TERM > /got; exit 0' TERM; sleep 7001 & wait"
 _IN_VISION = ("--env", f"CONDA_PREFIX={ENVS}/vision", "--env", "CONDA_DEFAULT_ENV=vision")
-
-
-@pytest.fixture(scope="session")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
-    return make_channel(tmp_path_factory.mktemp("channel"))
 
 
 @pytest.fixture

@@ -29,7 +29,6 @@ from tests.engine.gpu_machine import (
 from tests.engine.hostile import FORBIDDEN, TEXTS, assert_nothing_interpreted, rename_all
 from tests.engine.owned_processes import ALICE, ENVS, PATIENCE, SOMEBODY, open_host
 from tests.rig.conda_channel import CondaChannel
-from tests.rig.conda_prefixes import make_channel
 from tests.rig.engine import PrivateEngine
 from tests.rig.nvml_double import why_unavailable
 from tests.rig.nvml_scenario import GIB, ProcessLine, uuid_of
@@ -52,11 +51,6 @@ FIGURES = {
     "fan_percent": "fan",
     "sm_clock_mhz": "clock.sm",
 }
-
-
-@pytest.fixture(scope="session")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
-    return make_channel(tmp_path_factory.mktemp("channel"))
 
 
 @pytest.fixture

@@ -15,12 +15,14 @@ from tests.rig.waiting import until
 from tui.model.compatibility import DriverFacts
 from tui.model.containers import ContainerState
 from tui.model.environments import EnvironmentKind, EnvironmentSize, KnownEnvironments
-from tui.model.errors import EngineTimeout, NoSuchContainer
+from tui.model.errors import EngineTimeout, GpuTimeout, NoSuchContainer
+from tui.model.gpus import Gpu, GpuReport
+from tui.model.reading import Reading
 from tui.monitor.environment_watch import EnvironmentWatch
 from tui.monitor.exec_gate import ExecGate, GatedEnvironments
 from tui.monitor.size_watch import SizeWatch
 from tui.monitor.store import Store
-from tui.monitor.topics import CONTAINERS, ENVIRONMENTS
+from tui.monitor.topics import CONTAINERS, ENVIRONMENTS, GPUS
 
 STOPPED = ContainerState.EXITED
 FAILED = EngineTimeout("Not listed", "it took longer than 10 s")
@@ -264,6 +266,30 @@ def test_verdicts_come_with_the_listing(place: Place) -> None:
     place.settled()
     known = place.known("one")
     assert known is not None and known.verdicts["/opt/conda"].status == "cannot run"
+
+
+def test_verdicts_follow_what_the_driver_reports(place: Place) -> None:
+    class Files:
+        def facts(self) -> DriverFacts:
+            return DriverFacts("470.82.01")
+
+    place.backend.tell("one", make_environment("one", torch="2.9.1+cu128", cuda_build="12.8"))
+    place.list("one")
+    place.watch(driver=Files())
+    place.settled()
+
+    def status() -> str:
+        known = place.known("one")
+        return known.verdicts["/opt/conda"].status.value if known is not None else ""
+
+    assert status() == "cannot run"
+    card = Gpu("GPU-0", 0, "NVIDIA H100 80GB HBM3", compute_capability=Reading("9.0"))
+    place.store.put(GPUS, GpuReport("580.95.05", "13.0", (card,)))
+    assert status() == "ok"
+    # a hang tells nothing new
+    place.store.fail(GPUS, GpuTimeout("The GPU driver does not answer"))
+    assert status() == "ok"
+    assert place.backend.listed == ["one"]
 
 
 class TestSizes:

@@ -6,7 +6,6 @@ that somebody looks at, that the last listing is old. Nothing is asked on a fast
 
 from __future__ import annotations
 
-import platform
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -25,13 +24,14 @@ from tui.model.environments import (
 )
 from tui.model.errors import EnvtuiError, NoSuchContainer
 from tui.monitor.exec_gate import GatedEnvironments
+from tui.monitor.judge import Judge
 from tui.monitor.poller import unexpected
 from tui.monitor.size_watch import Measured, SizeWatch, SizeWish
 from tui.monitor.topics import CONTAINERS, ENVIRONMENTS, GPUS, Snapshot
 
 if TYPE_CHECKING:
     from tui.backends.base import Driver
-    from tui.model.compatibility import DriverFacts, Verdict
+    from tui.model.compatibility import Verdict
     from tui.model.containers import Container
     from tui.model.gpus import GpuReport
     from tui.monitor.store import Store
@@ -71,7 +71,7 @@ class EnvironmentWatch:
             start_seconds: a container that starts is asked after this long.
         """
         self._backend = backend
-        self._driver = driver
+        self._judge = Judge(driver)
         self._store = store
         self._measures = measures
         self._look_seconds = look_seconds
@@ -86,7 +86,6 @@ class EnvironmentWatch:
         self._shown: frozenset[str] = frozenset()
         self._selected: str | None = None
         self._was_lost = False
-        self._told_facts: DriverFacts | None = None
         self._unmeasurable: set[Measured] = set()
         self._sizes_of: dict[Measured, EnvironmentSize] = {}
         self._workers = 0
@@ -277,7 +276,7 @@ class EnvironmentWatch:
                 self._publish()
             began = self._now()
             listing, error = self._list(container)
-            verdicts = self._judge(listing)
+            verdicts = self._judge.verdicts(listing)
             with self._changed:
                 self._busy.discard(container_id)
                 self._listed_at[container_id] = (self._now(), self._now() - began)
@@ -296,44 +295,18 @@ class EnvironmentWatch:
             return None, unexpected(error)
 
     def _on_gpus(self, snapshot: Snapshot[GpuReport]) -> None:
-        """By the thread that asks the driver: verdicts rest on what it says, rather than on files."""
-        if snapshot.value is None:
+        """By the thread that asks the driver: what it says of itself may change verdicts."""
+        if snapshot.value is None or not self._judge.hear(snapshot.value):
             return
-        from tui.model.compatibility import facts_of
-
-        facts = facts_of(snapshot.value, platform.machine())
-        if facts is None or facts == self._told_facts:
-            return
-        self._told_facts = facts
         with self._changed:
             listings = {key: each.listing for key, each in self._known.items()}
-        verdicts = {key: self._judge(listing) for key, listing in listings.items()}
+        verdicts = {key: self._judge.verdicts(listing) for key, listing in listings.items()}
         with self._changed:
             for key, listing in listings.items():
                 known = self._known.get(key)
                 if known is not None and known.listing is listing:
                     self._known[key] = replace(known, verdicts=verdicts[key])
         self._publish()
-
-    def _facts(self) -> DriverFacts | None:
-        if self._told_facts is not None:
-            return self._told_facts
-        return self._driver.facts() if self._driver is not None else None
-
-    def _judge(self, listing: EnvironmentList | None) -> Mapping[str, Verdict]:
-        if listing is None or not listing.environments:
-            return {}
-        # only here: the table is a file of YAML
-        from tui.data import cuda_table
-        from tui.model.compatibility import judge
-
-        try:
-            facts = self._facts()
-            return {each.prefix: judge(each, facts, cuda_table()) for each in listing.environments}
-        except Exception as error:
-            # a verdict less, not a listing less
-            diagnostics.record_exception("verdicts", error)
-            return {}
 
     def _note(
         self,

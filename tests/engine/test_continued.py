@@ -39,6 +39,8 @@ def test_it_gathers_no_threads(clean_engine: PrivateEngine) -> None:
     with on_terminal("--host", clean_engine.host) as terminal:
         terminal.wait_for("pids 1")
         terminal.wait_for("live")
+        # the last that threads are started for
+        terminal.wait_for("There is no environment in it")
         before = threads(terminal)
         for times in range(2, 6):
             terminal.signal(signal.SIGCONT)

@@ -242,6 +242,14 @@ class TestEnding:
             await at.on(MainScreen)
             assert row_of(at, "ipykernel_launcher")
 
+    async def test_that_a_container_ends_with_its_first_process_is_said(self) -> None:
+        async with desk(size=WIDE) as at:
+            await open_pane(at)
+            await point_at(at, "text-embeddings-router")
+            await at.press("K")
+            screen = await at.on(ConfirmScreen)
+            assert "the whole container ends with it" in screen.question.lines[-1]
+
     async def test_it_ends_and_what_was_freed_is_told(self) -> None:
         async with desk(size=WIDE) as at:
             await open_pane(at)

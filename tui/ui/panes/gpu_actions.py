@@ -144,10 +144,13 @@ def described(pane: GpusPane, holder: Holder) -> list[str]:
     label = holder.environment_label
     environment = f"unknown ({holder.prefix.reason})" if label is None else label or "none"
     user = owner.user.value or f"unknown ({owner.user.reason})"
+    # in its own numbering: what began the container takes everything else in it along
+    is_first = holder.container is not None and owner.pid_inside.value == 1
     return [
         printable(f"{holder.process.pid}  {owner.command.value or ''}"),
         printable(f"    holds {', '.join(held)}{age}"),
         printable(f"    {where}, environment {environment}, user {user}"),
+        *(["    the container's first process: the whole container ends with it"] if is_first else []),
     ]
 
 

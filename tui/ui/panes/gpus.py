@@ -63,6 +63,10 @@ class _Before:
         freed = self.used_bytes - used if used is not None else 0
         return freed if self.held_bytes is None else min(freed, self.held_bytes)
 
+    def is_all_free(self, gpu: Gpu) -> bool:
+        """Whether what it held is free, as far as that is known."""
+        return self.freed(gpu) >= (self.held_bytes or 1)
+
 
 @dataclass(slots=True)
 class _Ended:
@@ -316,13 +320,16 @@ class GpusPane(TablePane[GpuItem]):
                 continue
             ended.seen = report
             ended.reports += 1
+            held = [(gpu, ended.before[gpu.uuid]) for gpu in report.gpus if gpu.uuid in ended.before]
             told = [
                 f"{format_bytes(freed)} freed on GPU {gpu.index}"
-                for gpu in report.gpus
-                if gpu.uuid in ended.before and (freed := ended.before[gpu.uuid].freed(gpu)) > 0
+                for gpu, before in held
+                if (freed := before.freed(gpu)) > 0
             ]
             is_listed = any(process.pid == pid for process in report.processes)
-            if (is_listed or not told) and ended.reports < _FREED_REPORTS:
+            # a report that was under way at its end knows one GPU from before and the next from after
+            is_complete = held and not is_listed and all(before.is_all_free(gpu) for gpu, before in held)
+            if not is_complete and ended.reports < _FREED_REPORTS:
                 continue
             del self._ended[number]
             self.app.notify(

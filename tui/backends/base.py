@@ -12,11 +12,19 @@ from tui.model.entitlement import GpuEntitlement
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, Package
 from tui.model.gpus import GpuReport
 from tui.model.hosts import EngineInfo, FileSystemSpace
-from tui.model.logs import LogRequest
+from tui.model.logs import LogRequest, Stream
 from tui.model.operations import Step
 from tui.model.owners import Ending, EndSignal, ProcessIdentity, ProcessOwner
 from tui.model.processes import ProcessTable
 from tui.model.services import Service
+from tui.model.sessions import (
+    ChannelOutcome,
+    Consent,
+    HostKeyQuestion,
+    KeyConsent,
+    Route,
+    SessionRequest,
+)
 from tui.model.stats import StatsSample
 
 
@@ -229,3 +237,107 @@ class Entitlements(Protocol):
 
     def entitlement(self, container_id: str) -> GpuEntitlement:
         """What one container may use. Raises an EngineError."""
+
+
+class ShellChannel(Protocol):
+    """The two directions of a shell or command that runs elsewhere; read and written by different threads."""
+
+    def read(self) -> tuple[Stream, bytes] | None:
+        """What it prints next; blocks; None at its end, after `close`, and when the way to it is lost.
+
+        Never raises. With a terminal everything comes as standard output.
+        """
+
+    def send(self, data: bytes) -> None:
+        """Send all of it; blocks while the far side takes nothing. Raises a SessionError or EngineError."""
+
+    def send_end(self) -> None:
+        """No more will be sent. Raises as `send` does."""
+
+    def resize(self, columns: int, rows: int, width_pixels: int = 0, height_pixels: int = 0) -> None:
+        """The terminal has another size. Never waits for an answer and never raises."""
+
+    def outcome(self, seconds: float) -> ChannelOutcome:
+        """How it ended, once `read` gave None; waits no longer than this for the far side to tell."""
+
+    def close(self) -> None:
+        """Give it up, from any thread, without waiting; a `read` that waits ends."""
+
+    @property
+    def round_trip_seconds(self) -> float | None:
+        """Of the last sign of life; None where none was measured."""
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since when a sign of life is waited for; 0.0 where none is."""
+
+
+class SessionQuestions(Protocol):
+    """Who is asked while a session is opened. Called from the thread that opens it; may block for long."""
+
+    def accept_host_key(self, question: HostKeyQuestion) -> bool:
+        """Whether a key that is not known may be written down as the host's."""
+
+    def passphrase(self, path: str, attempt: int) -> str | None:
+        """Of a key file, attempt 1 first; None gives it up."""
+
+    def password(self, account: str, attempt: int) -> str | None:
+        """Of `user@host`, attempt 1 first; None gives it up."""
+
+    def answers(
+        self, title: str, instructions: str, prompts: Sequence[tuple[str, bool]]
+    ) -> Sequence[str] | None:
+        """To what the server asks, each with whether the answer may be seen; None gives it up."""
+
+    def consent(self, question: KeyConsent) -> Consent:
+        """Whether envtui's key may be put into a container."""
+
+    def progress(self, words: str) -> None:
+        """What is being done now."""
+
+
+class Session(Protocol):
+    """A session that was opened."""
+
+    @property
+    def channel(self) -> ShellChannel:
+        """Its two directions."""
+
+    @property
+    def route(self) -> Route:
+        """The way that was taken."""
+
+    @property
+    def words(self) -> str:
+        """The route, the account and where it leads, in a few words."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Why no better route was taken, and what else is worth a word."""
+
+    def close(self) -> None:
+        """Close it and end what it left behind in the container; takes up to some seconds. Never raises."""
+
+
+class Shells(Protocol):
+    """Ways into the containers of a host."""
+
+    def open(
+        self,
+        request: SessionRequest,
+        questions: SessionQuestions,
+        while_starting: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    ) -> Session:
+        """Open a session by the best way there is.
+
+        Args:
+            request: what to open.
+            questions: who is asked on the way.
+            while_starting: entered with the container's id around everything that is started in it; may
+                raise an EngineError.
+
+        Raises:
+            NoRoute: no way of the wanted kind, with the reason of each.
+            SessionError: the only way that was wanted fails, or somebody said no.
+            EngineError: the engine can't be asked.
+        """

@@ -17,6 +17,19 @@ EnvtuiError                title, detail, hint
 │   ├── ProcessChanged     its number belongs to another process now, or it moved to another container
 │   ├── ProcessPermission  the kernel lets this user send it no signal
 │   └── ProcessStays       it got the signal and is still there
+├── SessionError           a session was not opened, or could not go on
+│   ├── NoRoute            no way of the wanted kind leads into the container
+│   └── SshError           SSH failed, at one of its steps
+│       ├── SshUnreachable   name, network, jump host or proxy command
+│       ├── SshSilent        no answer in time
+│       ├── SshNotSpoken     what answers does not speak SSH, or nothing that both sides accept
+│       ├── HostKeyError     the host's key is not the one that is known
+│       │   ├── HostKeyUnknown   none is known, and nobody accepted this one
+│       │   ├── HostKeyChanged   another one is known
+│       │   └── HostKeyRevoked   it is marked as one that must not be used any more
+│       ├── AuthenticationFailed
+│       ├── ChannelRefused   the server does not open a session, or not run the command
+│       └── SshLost          the connection is gone
 └── EngineError            the container engine did not do what was asked
     ├── EngineNotFound     nothing listens where the engine should be
     ├── EnginePermission   the socket is there, but not for this user
@@ -128,6 +141,109 @@ class ProcessPermission(ProcessError):
 
 class ProcessStays(ProcessError):
     """The process got the signal and has not ended in the time it was given."""
+
+
+class SessionError(EnvtuiError):
+    """A session was not opened, or could not go on."""
+
+
+class NoRoute(SessionError):
+    """No way of the wanted kind leads into the container."""
+
+
+class SshError(SessionError):
+    """SSH failed.
+
+    Attributes:
+        step: "resolve", "connect", "banner", "host key", "authentication", "channel" or "connection".
+    """
+
+    step = "connection"
+
+
+class SshUnreachable(SshError):
+    """Name, network, jump host or proxy command fails."""
+
+    step = "connect"
+
+
+class SshSilent(SshError):
+    """No answer in time."""
+
+    def __init__(self, title: str, detail: str = "", hint: str = "", step: str = "connection") -> None:
+        """Args: as for EnvtuiError, plus the step that was waited at."""
+        super().__init__(title, detail, hint)
+        self.step = step
+
+
+class SshNotSpoken(SshError):
+    """What answers does not speak SSH, or nothing that both sides accept."""
+
+    step = "banner"
+
+
+class HostKeyError(SshError):
+    """The host's key is not the one that is known.
+
+    Attributes:
+        offered: fingerprint of the key that the host has.
+        known: fingerprints of the keys that are known for it.
+        lines: where those stand, as `file:line`.
+    """
+
+    step = "host key"
+
+    def __init__(
+        self,
+        title: str,
+        detail: str = "",
+        hint: str = "",
+        offered: str = "",
+        known: tuple[str, ...] = (),
+        lines: tuple[str, ...] = (),
+    ) -> None:
+        """Args: as for EnvtuiError, plus the keys."""
+        super().__init__(title, detail, hint)
+        self.offered = offered
+        self.known = known
+        self.lines = lines
+
+
+class HostKeyUnknown(HostKeyError):
+    """No key is known for the host, and nobody accepted this one."""
+
+
+class HostKeyChanged(HostKeyError):
+    """Another key is known for the host."""
+
+
+class HostKeyRevoked(HostKeyError):
+    """The key is marked as one that must not be used any more."""
+
+
+class AuthenticationFailed(SshError):
+    """The server lets this user not in.
+
+    Attributes:
+        tried: what was offered, in order, in words.
+    """
+
+    step = "authentication"
+
+    def __init__(self, title: str, detail: str = "", hint: str = "", tried: tuple[str, ...] = ()) -> None:
+        """Args: as for EnvtuiError, plus what was tried."""
+        super().__init__(title, detail, hint)
+        self.tried = tried
+
+
+class ChannelRefused(SshError):
+    """The server does not open a session, or not run the command."""
+
+    step = "channel"
+
+
+class SshLost(SshError):
+    """The connection is gone."""
 
 
 class EngineError(EnvtuiError):

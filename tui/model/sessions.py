@@ -117,6 +117,24 @@ class KeyConsent:
     key_comment: str
 
 
+@dataclass(frozen=True, slots=True)
+class SecretQuestion:
+    """What a server or a key file wants to be told.
+
+    Attributes:
+        title: what it is for.
+        instructions: the server's own words, may be empty.
+        prompts: each with whether the answer may be seen.
+    """
+
+    title: str
+    instructions: str
+    prompts: tuple[tuple[str, bool], ...]
+
+
+AnyQuestion = HostKeyQuestion | KeyConsent | SecretQuestion
+
+
 class Consent(StrEnum):
     """What somebody says to it."""
 

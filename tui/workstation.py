@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         Ownership,
         ProcessEnding,
         Services,
+        Shells,
+        SshDoors,
         Statistics,
     )
     from tui.demo.world import DemoWorld
@@ -40,6 +42,8 @@ class Workstation:
         gpus: None where the engine is on another machine, whose driver's library nobody can ask from here.
         ownership, ending: None where the host's processes can't be looked at, or ended.
         entitlements: None where containers can't be asked what GPUs they were given.
+        shells: None where no session can be opened.
+        doors: None where other SSH clients can't be let in.
         now: the time that ages and the clock are shown by, in seconds since the epoch.
     """
 
@@ -56,6 +60,8 @@ class Workstation:
     ownership: Ownership | None = None
     ending: ProcessEnding | None = None
     entitlements: Entitlements | None = None
+    shells: Shells | None = None
+    doors: SshDoors | None = None
     is_demo: bool = False
     now: Callable[[], float] = time.time
 
@@ -118,6 +124,7 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
     from tui.demo.logs import DemoLogs
     from tui.demo.owners import DemoEntitlements, DemoOwnership, DemoProcessEnding
     from tui.demo.services import DemoServices
+    from tui.demo.shells import DemoDoors, DemoShells
     from tui.demo.world import DemoWorld
 
     world = world or DemoWorld()
@@ -135,6 +142,8 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
         DemoOwnership(world),
         DemoProcessEnding(world),
         DemoEntitlements(world),
+        DemoShells(world),
+        DemoDoors(world),
         is_demo=True,
         now=world.clock.now,
     )

@@ -135,6 +135,26 @@ class SecretQuestion:
 AnyQuestion = HostKeyQuestion | KeyConsent | SecretQuestion
 
 
+@dataclass(frozen=True, slots=True)
+class SshDoor:
+    """How any SSH client gets into a container, through `sshd -i`.
+
+    Attributes:
+        user: account that is logged into.
+        host_key_alias: name of the container in `known_hosts_file`.
+        identity_file, known_hosts_file: absolute paths on this machine.
+        problem: why it can't be entered so, in words; "" where it can. Then only name and id count.
+    """
+
+    container_name: str
+    container_id: str
+    user: str = ""
+    host_key_alias: str = ""
+    identity_file: str = ""
+    known_hosts_file: str = ""
+    problem: str = ""
+
+
 class Consent(StrEnum):
     """What somebody says to it."""
 

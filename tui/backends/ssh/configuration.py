@@ -78,7 +78,6 @@ class SshHost:
     asks_secrets: bool = True
 
 
-
 def parse_jump(text: str) -> tuple[str, str, int | None]:
     """User ("" for none), host and port (None for the usual one) of one host of ProxyJump.
 

@@ -1,77 +1,29 @@
-"""The files that say which keys hosts have, read as OpenSSH reads them and never rewritten."""
+"""Whether a host's key is the right one: what known_hosts says, and who is asked where it says nothing."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
-import errno
-import fcntl
-import hashlib
-import hmac
-import os
-import re
-import threading
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-from tui.backends.deadline import Deadline
-from tui.backends.ssh.fingerprints import kind_of
-from tui.model.errors import HostKeyError
+from tui.backends.base import SessionQuestions
+from tui.backends.ssh.configuration import SshHost
+from tui.backends.ssh.fingerprints import fingerprint, kind_of, randomart
+from tui.backends.ssh.known_keys import REVOKED, SSH_PORT, KnownKey, append, known_name, read
+from tui.model.errors import HostKeyChanged, HostKeyError, HostKeyRevoked, HostKeyUnknown
 from tui.model.printable import printable
-
-REVOKED, AUTHORITY = "@revoked", "@cert-authority"
-SSH_PORT = 22
+from tui.model.sessions import HostKeyQuestion
 
 # The kinds of signature that an RSA key is asked for with; SHA-1 is none of them any more.
 _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")
-_HASH_MARK, _SALT_BYTES = "|1|", 20
-# Another program writes its line in milliseconds.
-_LOCK_SECONDS, _LOOK_AGAIN_SECONDS = 5.0, 0.02
-_BLANKS = re.compile(r"[ \t]+")
-# flock is held by a descriptor: threads of one process have to wait for each other, too
-_writing = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class KnownKey:
-    """One line.
-
-    Attributes:
-        marker: "", REVOKED or AUTHORITY.
-        names: patterns with commas between, or one hashed name.
-        blob: the key in wire form.
-    """
-
-    file: str
-    number: int
-    marker: str
-    names: str
-    kind: str
-    blob: bytes
-
-    @property
-    def place(self) -> str:
-        """`file:line`."""
-        return f"{self.file}:{self.number}"
-
-    def is_for(self, name: str) -> bool:
-        """Whether it speaks of a host; a pattern with `!` in front that fits rules the line out."""
-        if self.names.startswith(_HASH_MARK):
-            return _is_hash_of(self.names, name)
-        fits = False
-        for pattern in self.names.split(","):
-            if _fits(pattern.removeprefix("!"), name):
-                if pattern.startswith("!"):
-                    return False
-                fits = True
-        return fits
+# What ssh calls a host that is known by these words alone.
+_ASK, _ACCEPT_NEW, _NEVER_CHECK = "ask", "accept-new", "no"
+_DANGER = "Somebody may stand between you and the host, or it was set up anew"
 
 
 class Verdict(StrEnum):
-    """What the files say of a key that a host has."""
+    """What known_hosts says of a key that a host has."""
 
     KNOWN = "known"
     #: nothing of this host
@@ -91,32 +43,12 @@ class Judgement:
     keys: tuple[KnownKey, ...] = ()
 
 
-def known_name(hostname: str, port: int = SSH_PORT, alias: str | None = None) -> str:
-    """How known_hosts names a host."""
-    name = (alias or hostname).lower()
-    return name if alias or port == SSH_PORT else f"[{name}]:{port}"
-
-
-def names_of(hostname: str, port: int = SSH_PORT, alias: str | None = None) -> tuple[str, ...]:
-    """Under which names its keys are looked up, the one that is written first."""
-    return (known_name(hostname, port, alias),)
-
-
-def read(files: Sequence[str]) -> tuple[KnownKey, ...]:
-    """All lines that can be understood; a file that is not there has none.
-
-    Raises:
-        HostKeyError: a file is there and can't be read: who ignored it would take a changed key for a new one.
-    """
-    return tuple(key for file in files for key in _keys_in(file))
-
-
 def judge(keys: Sequence[KnownKey], name: str, blob: bytes) -> Judgement:
-    """What they say of a host's plain key. Lines of authorities count for certificates only.
+    """What lines of known_hosts say of a host's plain key; those of authorities count for certificates only.
 
     Args:
         keys: as `read` gives them.
-        name: as `known_name` gives it.
+        name: of the host, as known_hosts has it.
         blob: the host's key in wire form.
     """
     mine = [key for key in keys if key.is_for(name)]
@@ -133,118 +65,157 @@ def judge(keys: Sequence[KnownKey], name: str, blob: bytes) -> Judgement:
     return Judgement(Verdict.OTHER_KIND if plain else Verdict.UNKNOWN, tuple(plain))
 
 
-def algorithms_of_kind(kind: str) -> tuple[str, ...]:
-    """What a server is asked for to get a key of a kind."""
-    return _RSA_ALGORITHMS if kind == "ssh-rsa" else (kind,)
+def preferred_algorithms(host: SshHost) -> tuple[str, ...]:
+    """Key algorithms to ask a host for first: those of its known keys, so that they can be compared.
 
-
-def preferred_algorithms(keys: Sequence[KnownKey], name: str) -> tuple[str, ...]:
-    """Key algorithms to ask a server for first: those of the keys that are known, so that they can be compared.
-
-    () where none is known.
+    () where none is known. Raises a HostKeyError where known_hosts can't be read.
     """
-    kinds = [key.kind for key in keys if not key.marker and key.is_for(name)]
-    return tuple(dict.fromkeys(each for kind in kinds for each in algorithms_of_kind(kind)))
+    if host.pinned_keys:
+        kinds = [kind_of(blob) for blob in host.pinned_keys]
+    else:
+        names = _names(host)
+        keys = [key for key in read(_files(host)) if not key.marker]
+        # a line with the port counts before one without
+        kinds = [key.kind for name in names for key in keys if key.is_for(name)]
+    algorithms = (each for kind in kinds for each in (_RSA_ALGORITHMS if kind == "ssh-rsa" else (kind,)))
+    return tuple(dict.fromkeys(algorithms))
 
 
-def append(file: str, name: str, blob: bytes, hashed: bool = False) -> None:
-    """Write one more line at the end of a file, which is made where it is not there (0600, its folder 0700).
+def check_host_key(host: SshHost, kind: str, blob: bytes, questions: SessionQuestions) -> None:
+    """Return if a host may be talked to; a key that somebody accepted is written down.
+
+    Args:
+        host: the one that was connected to.
+        kind: of its key, such as `ssh-ed25519`.
+        blob: the key in wire form.
+        questions: who is asked about a key that is not known.
 
     Raises:
-        HostKeyError: it can't be written.
+        HostKeyUnknown: none is known, and nobody accepted this one.
+        HostKeyChanged: another is known, whatever the configuration says about checking.
+        HostKeyRevoked: it must not be used.
+        HostKeyError: known_hosts can't be read.
     """
-    line = f"{_hashed(name) if hashed else name} {kind_of(blob)} {base64.b64encode(blob).decode('ascii')}\n"
-    try:
-        Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _writing, _open_locked(file) as descriptor:
-            size = os.fstat(descriptor).st_size
-            begin = "\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else ""
-            # one write: a reader sees all of the line or nothing
-            data = (begin + line).encode()
-            if os.write(descriptor, data) != len(data):
-                # what is there stays a broken line, which readers skip
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError as error:
-        raise HostKeyError(
-            "The host's key could not be written down",
-            f"{printable(file)}: {error.strerror or error}",
-            "Until it is, it will be asked for again",
-        ) from error
-
-
-@contextlib.contextmanager
-def _open_locked(file: str) -> Iterator[int]:
-    """Raises OSError."""
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        deadline, pause = Deadline(_LOCK_SECONDS), threading.Event()
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if deadline.passed:
-                    raise
-            pause.wait(_LOOK_AGAIN_SECONDS)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _keys_in(file: str) -> Iterator[KnownKey]:
-    try:
-        data = Path(file).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    if host.pinned_keys:
+        _check_pinned(host, kind, blob)
         return
-    except OSError as error:
-        raise HostKeyError(
-            "It can't be told whether the host's key is the right one",
-            f"{printable(file)}: {error.strerror}",
-            "Make it readable for this user",
-        ) from error
-    # splitlines() would also end a line at characters that a comment may hold
-    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
-        key = _key(file, number, line)
-        if key:
-            yield key
+    judgement = _judgement(host, blob)
+    if judgement.verdict is Verdict.KNOWN:
+        return
+    if judgement.verdict is Verdict.REVOKED:
+        raise _revoked(host, kind, blob, judgement.keys)
+    # with other kinds known, a new one is no matter of course: without a question it is refused, as ssh does
+    is_other = judgement.verdict is Verdict.OTHER_KIND and host.strict_host_key != _ASK
+    if judgement.verdict is Verdict.CHANGED or is_other:
+        raise _changed(host, kind, blob, judgement.keys)
+    if host.strict_host_key == _NEVER_CHECK:
+        return
+    if host.strict_host_key != _ACCEPT_NEW:
+        _ask(host, kind, blob, judgement.keys, questions)
+    _write_down(host, blob, questions)
 
 
-def _key(file: str, number: int, line: str) -> KnownKey | None:
-    """None for blank lines, comments, and what nobody understands."""
-    fields = _BLANKS.split(line.strip(" \t\r"))
-    if not fields[0] or fields[0].startswith("#"):
-        return None
-    marker = fields.pop(0) if fields[0].startswith("@") else ""
-    if marker not in ("", REVOKED, AUTHORITY) or len(fields) < 3:
-        return None
+def _files(host: SshHost) -> tuple[str, ...]:
+    return host.user_known_hosts + host.global_known_hosts
+
+
+def _names(host: SshHost) -> tuple[str, ...]:
+    """Under which names its keys stand, the one that is written first."""
+    if host.host_key_alias:
+        return (host.host_key_alias.lower(),)
+    names = (known_name(host.hostname, host.port), known_name(host.hostname))
+    return names if host.port != SSH_PORT else names[:1]
+
+
+def _judgement(host: SshHost, blob: bytes) -> Judgement:
+    keys = read(_files(host))
+    first, *others = (judge(keys, name, blob) for name in _names(host))
+    for other in others:
+        # a line without the port may speak for the host or against its key, but not of another service's key
+        if other.verdict is Verdict.REVOKED:
+            return other
+        if other.verdict is Verdict.KNOWN and first.verdict in (Verdict.UNKNOWN, Verdict.OTHER_KIND):
+            return other
+    return first
+
+
+def _check_pinned(host: SshHost, kind: str, blob: bytes) -> None:
+    if blob in host.pinned_keys:
+        return
+    known = tuple(fingerprint(each) for each in host.pinned_keys)
+    raise HostKeyChanged(
+        f"{printable(host.alias)}: what answers has another key",
+        f"It has {fingerprint(blob)} ({printable(kind)}), expected is {' or '.join(known)}",
+        "Something else answers in its place, or its key was made anew since it was looked at",
+        offered=fingerprint(blob),
+        known=known,
+    )
+
+
+def _ask(
+    host: SshHost, kind: str, blob: bytes, others: Sequence[KnownKey], questions: SessionQuestions
+) -> None:
+    name, offered = printable(_names(host)[0]), fingerprint(blob)
+    places = _places(others)
+    has_asked = host.strict_host_key == _ASK
+    if has_asked and questions.accept_host_key(
+        HostKeyQuestion(name, printable(kind), offered, randomart(blob), places)
+    ):
+        return
+    raise HostKeyUnknown(
+        f"{name}: the host's key is not known",
+        f"It has {offered} ({printable(kind)}), and "
+        + ("nobody accepted it" if has_asked else "StrictHostKeyChecking takes no new ones"),
+        "Compare the fingerprint with the host's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there)"
+        + (", then accept it" if has_asked else f", then `ssh -o StrictHostKeyChecking=ask {_target(host)}`"),
+        offered=offered,
+        known=tuple(fingerprint(key.blob) for key in others),
+        lines=places,
+    )
+
+
+def _write_down(host: SshHost, blob: bytes, questions: SessionQuestions) -> None:
+    if not host.user_known_hosts:
+        return
     try:
-        blob = base64.b64decode(fields[2], validate=True)
-    except (ValueError, binascii.Error):
-        return None
-    # a line whose key is of another kind than it says is a broken one for OpenSSH, too
-    return KnownKey(file, number, marker, fields[0], fields[1], blob) if kind_of(blob) == fields[1] else None
+        append(host.user_known_hosts[0], _names(host)[0], blob, host.hash_known_hosts)
+    except HostKeyError as error:
+        # it was accepted: that it can't be remembered is worth a word, and no reason to turn back
+        questions.progress(error.one_line())
 
 
-def _fits(pattern: str, name: str) -> bool:
-    """OpenSSH's patterns have `*` and `?`, and brackets mean themselves."""
-    parts = {"*": ".*", "?": "."}
-    expression = "".join(parts.get(each) or re.escape(each) for each in pattern.lower())
-    return re.fullmatch(expression, name, re.DOTALL) is not None
+def _changed(host: SshHost, kind: str, blob: bytes, keys: Sequence[KnownKey]) -> HostKeyChanged:
+    name = _names(host)[0]
+    files = dict.fromkeys(key.file for key in keys)
+    remedies = [f"`ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(file)}`" for file in files]
+    return HostKeyChanged(
+        f"{printable(name)}: the host's key has changed",
+        f"It has {fingerprint(blob)} ({printable(kind)}), known is {_told(keys)}. {_DANGER}",
+        f"Only if it was, forget the old key: {printable(' and '.join(remedies))}",
+        offered=fingerprint(blob),
+        known=tuple(fingerprint(key.blob) for key in keys),
+        lines=_places(keys),
+    )
 
 
-def _is_hash_of(text: str, name: str) -> bool:
-    try:
-        salt, digest = (base64.b64decode(part, validate=True) for part in text[len(_HASH_MARK) :].split("|"))
-    except (ValueError, binascii.Error):
-        return False
-    return hmac.compare_digest(_digest(salt, name), digest)
+def _revoked(host: SshHost, kind: str, blob: bytes, keys: Sequence[KnownKey]) -> HostKeyRevoked:
+    return HostKeyRevoked(
+        f"{printable(_names(host)[0])}: the host's key is revoked",
+        f"{fingerprint(blob)} ({printable(kind)}) must not be used any more, says {', '.join(_places(keys))}",
+        "Ask whoever wrote that line; the host needs a new key",
+        offered=fingerprint(blob),
+        known=tuple(fingerprint(key.blob) for key in keys),
+        lines=_places(keys),
+    )
 
 
-def _hashed(name: str) -> str:
-    salt = os.urandom(_SALT_BYTES)
-    parts = (base64.b64encode(each).decode("ascii") for each in (salt, _digest(salt, name)))
-    return _HASH_MARK + "|".join(parts)
+def _told(keys: Sequence[KnownKey]) -> str:
+    return ", ".join(f"{fingerprint(key.blob)} ({key.kind}, {printable(key.place)})" for key in keys)
 
 
-def _digest(salt: bytes, name: str) -> bytes:
-    return hmac.new(salt, name.encode(), hashlib.sha1).digest()
+def _places(keys: Sequence[KnownKey]) -> tuple[str, ...]:
+    return tuple(printable(key.place) for key in keys)
+
+
+def _target(host: SshHost) -> str:
+    return printable(shlex.quote(host.alias))

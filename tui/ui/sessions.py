@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,14 +27,13 @@ _HINT = "envtui: Enter ~. leaves, ~? helps\r\n"
 _HANGUP_CODE = 129
 
 
-def open_session(app: App[None], bridge: Bridge, request: SessionRequest, show: Show | None = None) -> None:
+def open_session(app: App[None], bridge: Bridge, request: SessionRequest) -> None:
     """Open a session and show it; the screen comes back when it is over.
 
     Args:
-        app: whose terminal it takes.
+        app: whose terminal it takes, unless it has a `show_session` of its own.
         bridge: to the monitor that opens it.
         request: what to open; the terminal is filled in here.
-        show: shows it; by default in this terminal.
     """
     from tui.ui.screens.session_opening import SessionOpeningScreen
 
@@ -47,7 +45,8 @@ def open_session(app: App[None], bridge: Bridge, request: SessionRequest, show: 
     def opened(session: Session | None) -> None:
         if session is None:
             return
-        end = (show or in_this_terminal)(app, session)
+        show: Show = getattr(app, "show_session", None) or in_this_terminal
+        end = show(app, session)
         keeper.close(request, session, end)
         _tell(app, request, session, end)
 
@@ -61,7 +60,7 @@ def terminal_of(app: App[None]) -> Terminal:
     driver = app._driver
     if not isinstance(driver, TerminalDriver):
         return Terminal(columns=app.size.width, rows=app.size.height)
-    terminal = this_terminal(sys.__stdin__.fileno(), sys.__stdout__.fileno(), os.environ)
+    terminal = this_terminal(0, 1, os.environ)
     before = driver.attrs_before
     return terminal if before is None else replace(terminal, modes=encode_modes(before))
 

@@ -57,6 +57,10 @@ class EngineHttp:
         """The same for a POST with a body, which is sent as JSON. Raises an EngineError."""
         return self._answer("POST", path, body, Deadline(seconds))
 
+    def put_tar(self, path: str, archive: bytes, seconds: float = QUESTION_SECONDS) -> None:
+        """PUT a tar archive. Raises an EngineError."""
+        self._answer("PUT", path, archive, Deadline(seconds))
+
     def get_json(self, path: str, seconds: float = QUESTION_SECONDS) -> Any:
         """The answer as parsed JSON. Raises an EngineError."""
         body, _ = self.get(path, seconds)
@@ -183,8 +187,8 @@ class EngineHttp:
             connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]
         headers = {"Host": "docker"}
         if body is not None:
-            headers["Content-Type"] = "application/json"
-        content = None if body is None else json.dumps(body).encode()
+            headers["Content-Type"] = f"application/{'x-tar' if isinstance(body, bytes) else 'json'}"
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         try:
             with self._explained(deadline):
                 connection.request(method, f"{self.prefix}{path}", content, headers)

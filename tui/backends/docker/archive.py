@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import io
 import json
 import os
 import tarfile
-from collections.abc import Generator
-from dataclasses import dataclass
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 from typing import IO, Any, cast
 from urllib.parse import quote
 
@@ -35,6 +37,24 @@ class FileStat:
 
 class TooMuch(Exception):
     """More than was asked for at most; what came before it was given out."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file or folder to be put into a container.
+
+    Attributes:
+        path: below the folder that it is put into, its own folder in front of what is in that.
+        content: None for a folder. One that is there already keeps what it holds, and gets mode and owner.
+        mode: permission bits.
+        uid, gid: of its owner, as the container counts.
+    """
+
+    path: str
+    content: bytes | None = field(repr=False)
+    mode: int
+    uid: int = 0
+    gid: int = 0
 
 
 class ContainerFiles:
@@ -110,6 +130,20 @@ class ContainerFiles:
                     raise TooMuch from error
                 raise EngineRefused("The engine's archive can't be read", str(error)) from error
 
+    def put(self, folder: str, entries: Sequence[NewFile]) -> None:
+        """Write files into a folder that is there; one with the same name is replaced, links not followed.
+
+        Raises:
+            NoSuchContainer: the container is gone.
+            EngineRefused: there is no such folder, it can't be written to, or there is no room.
+            EngineError: the engine can't be asked.
+        """
+        path = f"{self._base}{_quoted(folder)}&noOverwriteDirNonDir=1"
+        try:
+            self._http.put_tar(path, _packed(entries), self._deadline.remaining())
+        except EngineRefused as error:
+            raise _explained(error, folder) from error
+
     def _told(self, path: str) -> dict[str, Any] | None:
         try:
             headers = self._http.head(self._base + _quoted(path), self._deadline.remaining())
@@ -148,6 +182,38 @@ class _Blocks:
         taken = bytes(self._buffer[:size])
         del self._buffer[:size]
         return taken
+
+
+def _packed(entries: Sequence[NewFile]) -> bytes:
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for entry in entries:
+            member = tarfile.TarInfo(entry.path)
+            member.mode, member.uid, member.gid = entry.mode, entry.uid, entry.gid
+            member.mtime = int(time.time())
+            if entry.content is None:
+                member.type = tarfile.DIRTYPE
+                archive.addfile(member)
+            else:
+                member.size = len(entry.content)
+                archive.addfile(member, io.BytesIO(entry.content))
+    return memory.getvalue()
+
+
+def _explained(error: EngineRefused, folder: str) -> EngineRefused:
+    """What the engine says of a folder that it can't write to, in words that say what to do."""
+    said = error.detail.lower()
+    # one of the container itself, too, says "could not find" with the container's id behind it
+    if error.status == 404 and "no such container" not in said:
+        return EngineRefused(f"There is no folder {folder}", error.detail, "Make it in the container", 404)
+    if "read-only" in said:
+        hint = "Mount it writable, or make a container without --read-only"
+        return EngineRefused(f"{folder} can't be written to", error.detail, hint, error.status)
+    if "not a directory" in said:
+        return EngineRefused(f"{folder} is no folder", error.detail, "Choose another", error.status)
+    if "no space" in said or "quota" in said:
+        return EngineRefused("There is no room on the disk", error.detail, "Free some", error.status)
+    return error
 
 
 def _quoted(path: str) -> str:

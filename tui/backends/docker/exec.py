@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from tui.backends.deadline import PING_SECONDS, Deadline
 from tui.backends.docker.frames import FrameSplitter
+from tui.backends.docker.hijack import HijackedSocket
 from tui.backends.docker.http import EngineHttp
 from tui.backends.docker.refusals import parse_json
 from tui.model.errors import EngineRefused, EngineTimeout
@@ -81,15 +82,46 @@ def run(
 
 
 def create(
-    http: EngineHttp, container_id: str, argv: Sequence[str], deadline: Deadline, user: str = ""
+    http: EngineHttp,
+    container_id: str,
+    argv: Sequence[str],
+    deadline: Deadline,
+    user: str = "",
+    more: Mapping[str, Any] | None = None,
 ) -> str:
-    """Prepare a command; the path of its exec at the engine. Arguments and errors as for `run`."""
+    """Prepare a command; the path of its exec at the engine.
+
+    Args and errors as for `run`, and:
+        more: of the request's body, in front of what stands in it otherwise.
+    """
     told: dict[str, Any] = {"AttachStdout": True, "AttachStderr": True, "Tty": False, "Cmd": list(argv)}
     if user:
         told["User"] = user
     path = f"/containers/{quote(container_id, safe='')}/exec"
-    body, _ = http.post(path, told, deadline.remaining())
+    body, _ = http.post(path, {**told, **(more or {})}, deadline.remaining())
     return f"/exec/{quote(str((parse_json(body) or {}).get('Id') or ''), safe='')}"
+
+
+def attach(
+    http: EngineHttp,
+    container_id: str,
+    argv: Sequence[str],
+    deadline: Deadline,
+    user: str = "",
+    more: Mapping[str, Any] | None = None,
+) -> tuple[str, HijackedSocket]:
+    """Start a command with its input attached: the path of its exec, and its stream.
+
+    Without a terminal (`more` with "Tty") its outputs come in frames. Args and errors as for `create`, and:
+
+    Raises:
+        EngineRefused: it can't be started; `code_in` its detail says why. Engines before 23 say so on the
+            command's output, and with its exit code.
+    """
+    told = {"AttachStdin": True, **(more or {})}
+    exec_path = create(http, container_id, argv, deadline, user, told)
+    start = {"Detach": False, "Tty": bool(told.get("Tty"))}
+    return exec_path, http.hijack(f"{exec_path}/start", start, deadline)
 
 
 def outputs(

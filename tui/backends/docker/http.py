@@ -18,8 +18,9 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from tui.backends.deadline import QUESTION_SECONDS, Deadline
-from tui.backends.docker import refusals
+from tui.backends.docker import hijack, refusals
 from tui.backends.docker.endpoint import Endpoint, unreachable
+from tui.backends.docker.hijack import HijackedSocket
 from tui.model.errors import EngineLost, EngineNotFound, EnginePermission, EngineTimeout
 
 # Large lists come in blocks of this size.
@@ -55,6 +56,10 @@ class EngineHttp:
     ) -> tuple[bytes, http.client.HTTPMessage]:
         """The same for a POST with a body, which is sent as JSON. Raises an EngineError."""
         return self._answer("POST", path, body, Deadline(seconds))
+
+    def put_tar(self, path: str, archive: bytes, seconds: float = QUESTION_SECONDS) -> None:
+        """PUT a tar archive. Raises an EngineError."""
+        self._answer("PUT", path, archive, Deadline(seconds))
 
     def get_json(self, path: str, seconds: float = QUESTION_SECONDS) -> Any:
         """The answer as parsed JSON. Raises an EngineError."""
@@ -106,6 +111,58 @@ class EngineHttp:
         connection.sock.settimeout(None)
         return EngineStream(connection, connection.sock, chunked)
 
+    def hijack(self, path: str, body: Any, deadline: Deadline) -> HijackedSocket:
+        """POST a body as JSON and take the connection over: from then on it is a stream in two directions.
+
+        Args:
+            path: with the query, without the version prefix.
+            body: sent as JSON.
+            deadline: until the stream is there; it has none itself.
+
+        Raises:
+            EngineError: whatever went wrong, by its kind.
+        """
+        headers = {"Connection": "Upgrade", "Upgrade": "tcp", "Content-Type": "application/json"}
+        content = json.dumps(body).encode()
+        headers["Content-Length"] = str(len(content))
+        stream = self.connect(deadline)
+        try:
+            with self._explained(deadline):
+                response = hijack.ask(stream, "POST", f"{self.prefix}{path}", headers, content, deadline)
+                # 200: engines and proxies that know nothing of upgrades
+                if response.status not in (101, 200):
+                    raise refusals.from_status(response.status, refusals.message_in(_whole(response)))
+                hijack.upgraded(stream, response)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def connect(self, deadline: Deadline) -> HijackedSocket:
+        """A connection of one's own, which any thread may close. Raises an EngineError."""
+        endpoint, tls = self.endpoint, None
+        with self._explained(deadline):
+            if endpoint.socket_path is not None:
+                connection: http.client.HTTPConnection = _UnixConnection(
+                    endpoint.socket_path, deadline.remaining()
+                )
+            else:
+                if endpoint.tls is not None:
+                    from tui.backends.docker.tls import TlsLayer
+
+                    tls = TlsLayer(endpoint.tls, endpoint.tcp_host)
+                connection = http.client.HTTPConnection(
+                    endpoint.tcp_host, endpoint.tcp_port, timeout=deadline.remaining()
+                )
+            connection.connect()
+            stream = HijackedSocket(connection.sock, tls)
+            try:
+                stream.shake_hands(deadline)
+            except BaseException:
+                stream.close()
+                raise
+        return stream
+
     def _answer(
         self, method: str, path: str, body: Any, deadline: Deadline
     ) -> tuple[bytes, http.client.HTTPMessage]:
@@ -130,8 +187,8 @@ class EngineHttp:
             connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]
         headers = {"Host": "docker"}
         if body is not None:
-            headers["Content-Type"] = "application/json"
-        content = None if body is None else json.dumps(body).encode()
+            headers["Content-Type"] = f"application/{'x-tar' if isinstance(body, bytes) else 'json'}"
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         try:
             with self._explained(deadline):
                 connection.request(method, f"{self.prefix}{path}", content, headers)
@@ -146,15 +203,10 @@ class EngineHttp:
             return _UnixConnection(endpoint.socket_path, seconds)
         if endpoint.tls is None:
             return http.client.HTTPConnection(endpoint.tcp_host, endpoint.tcp_port, timeout=seconds)
-        import ssl
+        from tui.backends.docker import tls
 
         with self._explained(Deadline(seconds)):
-            context = ssl.create_default_context(cafile=endpoint.tls.ca)
-            if not endpoint.tls.verify:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            if endpoint.tls.certificate:
-                context.load_cert_chain(endpoint.tls.certificate, endpoint.tls.key)
+            context = tls.context_of(endpoint.tls)
         return http.client.HTTPSConnection(
             endpoint.tcp_host, endpoint.tcp_port, timeout=seconds, context=context
         )

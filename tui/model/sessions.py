@@ -181,7 +181,11 @@ class ChannelOutcome:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnd:
-    """How a session ended, and what went through it."""
+    """How a session ended, and what went through it.
+
+    Attributes:
+        signal: name without SIG: what ended it there, or envtui itself (HANGUP).
+    """
 
     reason: EndReason
     status: int | None = None
@@ -196,7 +200,7 @@ class SessionEnd:
         """What a program passes on: the status, 128 and the signal's number, or 255 as ssh does."""
         if self.status is not None:
             return self.status
-        if self.reason is EndReason.SIGNAL:
+        if self.reason is EndReason.SIGNAL or self.signal:
             return _SIGNAL_BASE + _SIGNAL_NUMBERS.get(self.signal, 127)
         if self.reason is EndReason.ESCAPE:
             return 0
@@ -209,6 +213,8 @@ class SessionEnd:
             return "ended" if not self.status else f"ended with exit status {self.status}"
         if self.reason is EndReason.SIGNAL:
             return f"ended by signal {self.signal}"
+        if self.reason is EndReason.HANGUP and self.signal:
+            return f"envtui was ended by signal {self.signal}"
         words = {
             EndReason.LOST: "connection lost",
             EndReason.ESCAPE: "left",

@@ -1,0 +1,206 @@
+"""`envtui ssh`: a shell in a container with an environment active, or one command there."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tui.commands.ending import EndedBySignal, EndingSignals
+from tui.commands.finding import AmbiguousEnvironment, check_runs, find_container, find_environment
+from tui.commands.options import load_settings, open_workstation
+from tui.model.errors import EnvtuiError, ReadOnlyRefusal, UsageError
+from tui.model.printable import printable
+from tui.model.sessions import EndReason, Route, RouteChoice, SessionRequest
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tui.backends.base import Session
+    from tui.commands.questions import Questions
+    from tui.model.containers import Container
+    from tui.model.environments import Environment
+    from tui.model.sessions import SessionEnd
+    from tui.workstation import Workstation
+
+_NAME = "ssh"
+# The common options that are followed by a value.
+_WITH_VALUE = ("--host", "--config")
+_USAGE = 2
+# Ends that a person who looks at a shell brought about and sees.
+_EXPECTED_ENDS = (EndReason.EXIT, EndReason.SIGNAL)
+_ROUTES = {None: RouteChoice.BEST, "ssh": RouteChoice.SSH, "exec": RouteChoice.EXEC}
+
+
+def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Register the subcommand."""
+    parser = commands.add_parser(
+        _NAME,
+        parents=[common],
+        usage="envtui ssh [options] CONTAINER[/ENV] [-- COMMAND ...]",
+        help="a shell in a container, with an environment active",
+        description="Open a shell in a running container with one of its environments active, or run one "
+        "command there: its arguments reach the program as they are, and its exit status is passed on.",
+        epilog="ENV is a name, or a prefix: box/vision, box//opt/conda/envs/vision. "
+        "In the shell, Enter ~. leaves it and ~? helps.",
+    )
+    parser.add_argument(
+        "target", metavar="CONTAINER[/ENV]", help="name, id, or the beginning of one id; an environment in it"
+    )
+    parser.add_argument(
+        "--user", "-u", metavar="U", default="",
+        help="name, uid or uid:gid in the container (the one that its image names)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--route", choices=("ssh", "exec"), help="only over SSH, or only by the engine (the best there is)"
+    )
+    parser.add_argument("-t", "--terminal", action="store_true", help="give the command a terminal")
+    # `remote`, the words behind --, is set by whoever splits the command line
+    parser.set_defaults(command=run)
+
+
+def split_command(arguments: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """What is ours, and what stands behind the first `--` of an `ssh`; None where there is none.
+
+    It is kept from argparse, which drops a second `--` and wants to know what begins with a dash.
+    """
+    own = list(arguments)
+    if "--" not in own:
+        return own, None
+    end = own.index("--")
+    words = iter(own[:end])
+    for word in words:
+        if word.startswith("--") and any(option.startswith(word) for option in _WITH_VALUE):
+            next(words, None)
+        elif not word.startswith("-"):
+            return (own[:end], own[end + 1 :]) if word == _NAME else (own, None)
+    return own, None
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Open the shell or run the command; gives back how it ended. Raises an EnvtuiError."""
+    if options.remote == []:
+        raise UsageError("No command", "nothing stands behind --", "Leave it out for a shell")
+    if options.user.startswith("-"):
+        raise UsageError(f"--user {options.user}", "it must be a name, a uid, or uid:gid")
+    is_interactive = options.remote is None or options.terminal
+    if is_interactive and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        what = "a shell needs" if options.remote is None else "-t needs"
+        hint = (
+            "Give it a command: envtui ssh CONTAINER -- COMMAND" if options.remote is None else "Leave -t out"
+        )
+        raise UsageError("No terminal", f"{what} one on standard input and output", hint)
+    settings = load_settings(options, environ)
+    if settings.read_only:
+        raise ReadOnlyRefusal("Read-only", "whoever is in a container can change anything")
+    workstation = open_workstation(options, settings, environ)
+    try:
+        with EndingSignals() as signals:
+            return _run(workstation, options, environ, is_interactive, signals)
+    except EndedBySignal as ended:
+        return ended.exit_code
+    except AmbiguousEnvironment as ambiguous:
+        return _list_candidates(ambiguous, options.target)
+
+
+def _run(
+    workstation: Workstation,
+    options: argparse.Namespace,
+    environ: Mapping[str, str],
+    is_interactive: bool,
+    signals: EndingSignals,
+) -> int:
+    if workstation.shells is None:
+        raise EnvtuiError("No sessions", "this host offers none")
+    container, environment = _target(workstation, options.target)
+    terminal = None
+    if is_interactive:
+        from tui.backends.terminal.modes import this_terminal
+
+        terminal = this_terminal(0, 1, environ)
+    request = SessionRequest(
+        container, environment, options.user, _ROUTES[options.route], tuple(options.remote or ()), terminal
+    )
+    from tui.commands.questions import questions_here
+
+    questions = questions_here(shows_progress=options.remote is None)
+    try:
+        session = workstation.shells.open(request, questions)
+    finally:
+        questions.close()
+    try:
+        _tell_route(session, questions, is_shell=options.remote is None)
+        end = _connect(session, is_interactive)
+    finally:
+        signals.hold_off()
+        session.close()
+    _tell_end(end, request, is_shell=options.remote is None)
+    return end.exit_code
+
+
+def _target(workstation: Workstation, target: str) -> tuple[Container, Environment | None]:
+    """What CONTAINER[/ENV] names. Raises an EnvtuiError."""
+    name, slash, wanted = target.removeprefix("/").partition("/")
+    if slash and not wanted:
+        raise UsageError(
+            "No environment", f"nothing stands behind the / of {target}", "Leave it out for none"
+        )
+    listed, _ = workstation.containers.containers()
+    container = find_container(listed, name)
+    check_runs(container)
+    if not wanted:
+        return container, None
+    if workstation.environments is None:
+        raise EnvtuiError("No environments", "this host can't be asked for them")
+    listing = workstation.environments.environments(container)
+    try:
+        return container, find_environment(container, listing.environments, wanted)
+    except AmbiguousEnvironment:
+        raise
+    except EnvtuiError:
+        if listing.problem is not None:
+            # it may be among those that did not come
+            raise listing.problem from None
+        raise
+
+
+def _list_candidates(ambiguous: AmbiguousEnvironment, target: str) -> int:
+    """One line that says so, and one for each that may be meant, to be copied."""
+    name = target.removeprefix("/").partition("/")[0]
+    _say(ambiguous.one_line())
+    for each in ambiguous.candidates:
+        print(f"  {printable(shlex.quote(f'{name}/{each.prefix}'))}", file=sys.stderr)
+    return _USAGE
+
+
+def _connect(session: Session, is_interactive: bool) -> SessionEnd:
+    """Let our streams be those of the session until it ends."""
+    if is_interactive:
+        from tui.backends.terminal.bridge import bridge
+
+        return bridge(session.channel)
+    from tui.backends.terminal.pipes import pump
+
+    return pump(session.channel, 0, 1, 2)
+
+
+def _tell_route(session: Session, questions: Questions, is_shell: bool) -> None:
+    """Which way is taken, to a person; a command hears only of a better one that could not be asked for."""
+    if is_shell or (questions.wanted_consent and session.route is Route.EXEC):
+        for note in session.notes:
+            _say(note)
+    if is_shell:
+        _say(f"{session.words}. Enter ~. to leave, ~? for help")
+
+
+def _tell_end(end: SessionEnd, request: SessionRequest, is_shell: bool) -> None:
+    """Ends that nobody sees by themselves; an exit status says the rest."""
+    if end.reason in _EXPECTED_ENDS or (end.reason is EndReason.CLOSED and end.status is not None):
+        return
+    if is_shell or end.reason in (EndReason.LOST, EndReason.CLOSED):
+        _say(f"{request.target}: {end.words}")
+
+
+def _say(line: str) -> None:
+    print(f"envtui: {printable(line)}", file=sys.stderr, flush=True)

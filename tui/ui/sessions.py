@@ -55,14 +55,14 @@ def open_session(app: App[None], bridge: Bridge, request: SessionRequest) -> Non
 
 def terminal_of(app: App[None]) -> Terminal:
     """The terminal as a session will have it: with the settings that it had before the screen took it."""
-    from tui.backends.terminal.modes import encode_modes, this_terminal
+    from tui.backends.terminal.modes import encoded_modes, this_terminal
 
     driver = app._driver
     if not isinstance(driver, TerminalDriver):
         return Terminal(columns=app.size.width, rows=app.size.height)
     terminal = this_terminal(0, 1, os.environ)
     before = driver.attrs_before
-    return terminal if before is None else replace(terminal, modes=encode_modes(before))
+    return terminal if before is None else replace(terminal, modes=encoded_modes(before))
 
 
 def in_this_terminal(app: App[None], session: Session) -> SessionEnd:

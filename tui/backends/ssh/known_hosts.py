@@ -166,7 +166,7 @@ def _ask(
         f"{name}: the host's key is not known",
         f"It has {offered} ({printable(kind)}), and "
         + ("nobody accepted it" if has_asked else "StrictHostKeyChecking takes no new ones"),
-        "Compare the fingerprint with the host's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there)"
+        "Compare it with the host's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there)"
         + (", then accept it" if has_asked else f", then `ssh -o StrictHostKeyChecking=ask {_target(host)}`"),
         offered=offered,
         known=tuple(fingerprint(key.blob) for key in others),

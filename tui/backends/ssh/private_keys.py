@@ -58,7 +58,7 @@ class KeyFile:
 
 
 def public_key_of(path: str) -> bytes | None:
-    """The public half of a key file, from the file beside it or from the file itself; None where none is told.
+    """The public half of a key file, from the file beside it or from the file itself; None where none is.
 
     Never raises: what is wrong with a file is told when it is to be used.
     """

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+from tui.backends.ssh.wire import WireError, strings
 
 # OpenSSH's sshkey.c: a walk through a field from its middle, and a letter for how often it was where
 _LETTERS = " .o+=*BOX@%&#/^"
@@ -25,9 +24,11 @@ _NAMES = {
 
 def kind_of(blob: bytes) -> str:
     """The kind that a key in wire form says it is; "" for what is no key."""
-    length = int.from_bytes(blob[:4], "big")
-    name = blob[4 : 4 + length]
-    return name.decode("ascii") if len(name) == length > 0 and name.isascii() else ""
+    try:
+        name = strings(blob, 1)[0]
+    except WireError:
+        return ""
+    return name.decode("ascii") if name.isascii() else ""
 
 
 def fingerprint(blob: bytes) -> str:
@@ -69,9 +70,8 @@ def _title(blob: bytes) -> str:
 
 
 def _rsa_bits(blob: bytes) -> int:
-    line = b"ssh-rsa " + base64.b64encode(blob)
     try:
-        key = load_ssh_public_key(line)
-    except ValueError:
+        _, _, modulus = strings(blob, 3)
+    except WireError:
         return 0
-    return key.key_size if isinstance(key, RSAPublicKey) else 0
+    return int.from_bytes(modulus, "big").bit_length()

@@ -10,13 +10,12 @@ from enum import StrEnum
 from tui.backends.base import SessionQuestions
 from tui.backends.ssh.configuration import SshHost
 from tui.backends.ssh.fingerprints import fingerprint, kind_of, randomart
+from tui.backends.ssh.keys import RSA_ALGORITHMS
 from tui.backends.ssh.known_keys import REVOKED, SSH_PORT, KnownKey, append, known_name, read
 from tui.model.errors import HostKeyChanged, HostKeyError, HostKeyRevoked, HostKeyUnknown
 from tui.model.printable import printable
 from tui.model.sessions import HostKeyQuestion
 
-# The kinds of signature that an RSA key is asked for with; SHA-1 is none of them any more.
-_RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")
 # What ssh calls a host that is known by these words alone.
 _ASK, _ACCEPT_NEW, _NEVER_CHECK = "ask", "accept-new", "no"
 _DANGER = "Somebody may stand between you and the host, or it was set up anew"
@@ -77,7 +76,7 @@ def preferred_algorithms(host: SshHost) -> tuple[str, ...]:
         keys = [key for key in read(_files(host)) if not key.marker]
         # a line with the port counts before one without
         kinds = [key.kind for name in names for key in keys if key.is_for(name)]
-    algorithms = (each for kind in kinds for each in (_RSA_ALGORITHMS if kind == "ssh-rsa" else (kind,)))
+    algorithms = (each for kind in kinds for each in (RSA_ALGORITHMS if kind == "ssh-rsa" else (kind,)))
     return tuple(dict.fromkeys(algorithms))
 
 
@@ -166,7 +165,7 @@ def _ask(
         f"{name}: the host's key is not known",
         f"It has {offered} ({printable(kind)}), and "
         + ("nobody accepted it" if has_asked else "StrictHostKeyChecking takes no new ones"),
-        "Compare the fingerprint with the host's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there)"
+        "Compare it with the host's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there)"
         + (", then accept it" if has_asked else f", then `ssh -o StrictHostKeyChecking=ask {_target(host)}`"),
         offered=offered,
         known=tuple(fingerprint(key.blob) for key in others),

@@ -77,7 +77,7 @@ def read(files: Sequence[str]) -> tuple[KnownKey, ...]:
     """All lines that can be understood; a file that is not there has none.
 
     Raises:
-        HostKeyError: a file is there and can't be read: who ignored it would take a changed key for a new one.
+        HostKeyError: a file can't be read: without it a changed key would pass for a new one.
     """
     return tuple(key for file in files for key in _keys_in(file))
 

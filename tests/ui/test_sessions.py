@@ -188,7 +188,9 @@ async def test_an_unknown_host_key_is_shown_as_ssh_keygen_does_and_not_accepted_
 async def test_secrets_are_masked_and_come_back_once() -> None:
     prompts: Sequence[tuple[str, bool]] = (("Password: ", False), ("Code\x1b[31m: ", True))
     async with sessions_at() as (at, shown):
-        shells = ask_first(at, lambda questions: questions.answers("Two-step", "Look at\nyour phone", prompts))
+        shells = ask_first(
+            at, lambda questions: questions.answers("Two-step", "Look at\nyour phone", prompts)
+        )
         await shell_in(at, WITHOUT)
         dialog = await at.on(SecretScreen)
         hidden, shown_input = dialog.query(Input)

@@ -50,7 +50,8 @@ class EndingSignals:
     ) -> None:
         """Give them back."""
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # None stands for one that is not Python's, and can't be given back
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def hold_off(self) -> None:
         """From now on things are put in order: no signal disturbs."""

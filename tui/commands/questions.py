@@ -168,6 +168,9 @@ class TerminalQuestions:
         except (OSError, termios.error):
             # nobody is there any more, who could be told
             return None
+        if not typed and is_seen:
+            # the line that nobody ended
+            self._write("\r\n")
         return typed.decode("utf-8", "surrogateescape").rstrip("\r\n") if typed else None
 
     @contextlib.contextmanager

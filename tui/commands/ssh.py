@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import select
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tui.commands.ending import EndedBySignal, EndingSignals
 from tui.commands.finding import AmbiguousEnvironment, check_runs, find_container, find_environment
@@ -24,58 +25,12 @@ if TYPE_CHECKING:
     from tui.model.sessions import SessionEnd
     from tui.workstation import Workstation
 
-_NAME = "ssh"
-# The common options that are followed by a value.
-_WITH_VALUE = ("--host", "--config")
 _USAGE = 2
 # Ends that a person who looks at a shell brought about and sees.
 _EXPECTED_ENDS = (EndReason.EXIT, EndReason.SIGNAL)
+# And those that an exit status does not tell of.
+_OUR_FAILURES = (EndReason.LOST, EndReason.CLOSED)
 _ROUTES = {None: RouteChoice.BEST, "ssh": RouteChoice.SSH, "exec": RouteChoice.EXEC}
-
-
-def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Register the subcommand."""
-    parser = commands.add_parser(
-        _NAME,
-        parents=[common],
-        usage="envtui ssh [options] CONTAINER[/ENV] [-- COMMAND ...]",
-        help="a shell in a container, with an environment active",
-        description="Open a shell in a running container with one of its environments active, or run one "
-        "command there: its arguments reach the program as they are, and its exit status is passed on.",
-        epilog="ENV is a name, or a prefix: box/vision, box//opt/conda/envs/vision. "
-        "In the shell, Enter ~. leaves it and ~? helps.",
-    )
-    parser.add_argument(
-        "target", metavar="CONTAINER[/ENV]", help="name, id, or the beginning of one id; an environment in it"
-    )
-    parser.add_argument(
-        "--user", "-u", metavar="U", default="",
-        help="name, uid or uid:gid in the container (the one that its image names)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--route", choices=("ssh", "exec"), help="only over SSH, or only by the engine (the best there is)"
-    )
-    parser.add_argument("-t", "--terminal", action="store_true", help="give the command a terminal")
-    # `remote`, the words behind --, is set by whoever splits the command line
-    parser.set_defaults(command=run)
-
-
-def split_command(arguments: Sequence[str]) -> tuple[list[str], list[str] | None]:
-    """What is ours, and what stands behind the first `--` of an `ssh`; None where there is none.
-
-    It is kept from argparse, which drops a second `--` and wants to know what begins with a dash.
-    """
-    own = list(arguments)
-    if "--" not in own:
-        return own, None
-    end = own.index("--")
-    words = iter(own[:end])
-    for word in words:
-        if word.startswith("--") and any(option.startswith(word) for option in _WITH_VALUE):
-            next(words, None)
-        elif not word.startswith("-"):
-            return (own[:end], own[end + 1 :]) if word == _NAME else (own, None)
-    return own, None
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -135,6 +90,9 @@ def _run(
     finally:
         signals.hold_off()
         session.close()
+    if end.reason is EndReason.CLOSED and _is_unread(1):
+        # whoever read our output has enough
+        raise BrokenPipeError
     _tell_end(end, request, is_shell=options.remote is None)
     return end.exit_code
 
@@ -196,10 +154,15 @@ def _tell_route(session: Session, questions: Questions, is_shell: bool) -> None:
 
 def _tell_end(end: SessionEnd, request: SessionRequest, is_shell: bool) -> None:
     """Ends that nobody sees by themselves; an exit status says the rest."""
-    if end.reason in _EXPECTED_ENDS or (end.reason is EndReason.CLOSED and end.status is not None):
-        return
-    if is_shell or end.reason in (EndReason.LOST, EndReason.CLOSED):
+    if end.reason not in _EXPECTED_ENDS and (is_shell or end.reason in _OUR_FAILURES):
         _say(f"{request.target}: {end.words}")
+
+
+def _is_unread(descriptor: int) -> bool:
+    """It is a pipe whose other end was closed."""
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _say(line: str) -> None:

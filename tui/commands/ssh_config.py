@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tui.commands.ending import EndedBySignal, EndingSignals
 from tui.commands.finding import check_runs, find_container
@@ -28,28 +28,6 @@ if TYPE_CHECKING:
 _PROGRAM = "envtui"
 # Without --host they name the engine, in this order (docs.docker.com, "docker context").
 _ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT")
-
-
-def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Register the subcommand."""
-    parser = commands.add_parser(
-        "ssh-config",
-        parents=[common],
-        help="Host entries for ssh, scp, rsync and editors",
-        description="Print an entry for each running container that has an sshd program, or for the one that "
-        "is named: its host is called envtui-NAME, needs no port, and its key is pinned. envtui's own key is "
-        "put into a container after asking once.",
-    )
-    parser.add_argument(
-        "container", metavar="CONTAINER", nargs="?", help="name, id, or the beginning of one id"
-    )
-    parser.add_argument(
-        "--write",
-        action="store_true",
-        help=f"into {ssh_config_file()}, with one Include line in ~/.ssh/config, which is asked for first",
-    )
-    parser.add_argument("--yes", "-y", action="store_true", help="add the Include line without asking")
-    parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -59,8 +59,8 @@ def _words(rest: str) -> list[str]:
 def _meant(word: str, folder: Path) -> str:
     """The path that an argument of Include means (ssh_config(5)), patterns apart."""
     if word.startswith("~/"):
-        return str(folder.parent / word[2:])
-    return str(folder / re.sub(r"\\(.)", r"\1", word))
+        word = str(folder.parent / word[2:])
+    return os.path.normpath(folder / re.sub(r"\\(.)", r"\1", word))
 
 
 def _read(path: Path) -> bytes:

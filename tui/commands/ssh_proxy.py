@@ -7,7 +7,7 @@ import select
 import sys
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tui.commands.ending import EndedBySignal, EndingSignals
 from tui.commands.options import load_settings, open_workstation
@@ -22,20 +22,6 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 64 << 10
 # The thread that reads our input is told to end, and only hands on what it has.
 _JOIN_SECONDS = 2.0
-
-
-def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Register the subcommand."""
-    parser = commands.add_parser(
-        "ssh-proxy",
-        parents=[common],
-        help="for ProxyCommand: the streams of a container's sshd",
-        description="Connect standard input and output to an sshd that is started in a container for this "
-        "connection alone. `envtui ssh-config` writes it into the entries that it prints.",
-    )
-    parser.add_argument("container", metavar="CONTAINER_ID", help="its id")
-    parser.add_argument("--user", "-u", metavar="U", default="", help="who starts the sshd (root)")
-    parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -133,7 +133,7 @@ class Programs:
         known = self._known.get(name)
         if known is None or (name.startswith("python") and not self.python):
             return Answer(err=f"bash: {words[0]}: command not found\n", status=NOT_FOUND)
-        return known(words[1:])
+        return known(list(words[1:]))
 
     def run_line(self, line: str, last_status: int = 0) -> Answer:
         """Run what somebody typed: one program, with quotes and variables as shells have them."""

@@ -198,7 +198,7 @@ class _Bridge:
     def _stop_ourselves(self) -> SessionEnd | None:
         """Stop as ctrl+z stops a program, with the terminal as it was; returns when it is continued.
 
-        Where nobody could continue it (no shell above), the kernel does not stop it. Only the main thread can.
+        Where nobody could continue it (no shell above), the kernel does not stop it.
         """
         if threading.current_thread() is not threading.main_thread():
             return None

@@ -10,6 +10,8 @@ from tui.model.sessions import EndReason, SessionEnd
 
 # An engine learns of the end of a command a moment after its output ended, and SSH tells the status after it.
 _OUTCOME_SECONDS = 5.0
+# A channel that could not be used to the end rarely knows more.
+_PROBLEM_SECONDS = 1.0
 
 
 def end_of_channel(channel: ShellChannel, problem: str = "") -> SessionEnd:
@@ -19,7 +21,7 @@ def end_of_channel(channel: ShellChannel, problem: str = "") -> SessionEnd:
         channel: nothing is left to read.
         problem: what went wrong in using it, for an end that has no other reason.
     """
-    outcome = channel.outcome(_OUTCOME_SECONDS)
+    outcome = channel.outcome(_PROBLEM_SECONDS if problem else _OUTCOME_SECONDS)
     if outcome.status is not None:
         return SessionEnd(EndReason.EXIT, status=outcome.status)
     if outcome.signal:

@@ -1,0 +1,1 @@
+"""Shells in containers: how one begins with an environment active."""

@@ -66,7 +66,9 @@ __envtui_by_hand() {
       CONDA_PROMPT_MODIFIER="($__envtui_mark) "
       export CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_SHLVL CONDA_PROMPT_MODIFIER
       for __envtui_part in "$__envtui_prefix"/etc/conda/activate.d/*.sh; do
-        if [ -r "$__envtui_part" ]; then command . "$__envtui_part"; fi
+        [ -r "$__envtui_part" ] || continue
+        # `command`: an error in it ends it, and not us; zsh does so anyway, and takes `command` for a program
+        if [ -n "${ZSH_VERSION-}" ]; then \. "$__envtui_part"; else command . "$__envtui_part"; fi
       done;;
   esac
   PS1="($__envtui_mark) ${PS1-}"
@@ -103,24 +105,8 @@ __envtui_activate_now() {
   # a start-up file may have put another one before where conda puts it
   __envtui_first_in_path
 }
-__envtui_activate() { # with the options that we can rely on, and the user's again afterwards
-  if [ -n "$__envtui_kind" ] && ! [ -d "$__envtui_prefix" ]; then __envtui_gone=yes; return 0; fi
-  if [ -n "${ZSH_VERSION-}" ]; then
-    setopt local_options no_err_exit no_err_return unset no_xtrace no_nomatch glob no_ksh_arrays no_glob_subst no_warn_create_global
-    __envtui_activate_now
-    rehash
-    return 0
-  fi
-  __envtui_options=$-
-  set +eux
-  set +f
-  __envtui_activate_now
-  hash -r 2>/dev/null
-  case $__envtui_options in *e*) set -e;; esac
-  case $__envtui_options in *u*) set -u;; esac
-  case $__envtui_options in *f*) set -f;; esac
-  case $__envtui_options in *x*) set -x;; esac
-  return 0
+__envtui_activate() {
+  if [ -z "$__envtui_kind" ] || [ -d "$__envtui_prefix" ]; then __envtui_activate_now; else __envtui_gone=yes; fi
 }
 __envtui_tell() { # the first line: red where `python` is not the environment's
   __envtui_red= __envtui_said=
@@ -164,10 +150,32 @@ __envtui_take_back() { # the hooks that were for another shell, and the folder
   esac
   case $__envtui_folder in */envtui.*) command rm -rf -- "$__envtui_folder";; esac
 }
+__envtui_finish() {
+  __envtui_take_back
+  __envtui_kept_path
+  __envtui_activate
+  hash -r 2>/dev/null
+  __envtui_tell
+}
+__envtui_last() { # after the user's start-up files, whatever options they set, which are theirs again afterwards
+  if [ -n "${ZSH_VERSION-}" ]; then
+    setopt local_options local_traps no_err_exit no_err_return unset no_xtrace no_nomatch glob no_ksh_arrays \
+      no_glob_subst no_warn_create_global no_sh_word_split
+    __envtui_finish
+    return 0
+  fi
+  __envtui_options=$-
+  set +e +u +f +x
+  __envtui_finish
+  case $__envtui_options in *f*) set -f;; esac
+  case $__envtui_options in *u*) set -u;; esac
+  case $__envtui_options in *x*) set -x;; esac
+  case $__envtui_options in *e*) set -e;; esac
+}
 __envtui_forget() {
   unset -f __envtui_is_function __envtui_first_in_path __envtui_kept_path __envtui_try __envtui_conda __envtui_mamba \
     __envtui_venv __envtui_no_venv __envtui_by_hand __envtui_system __envtui_activate_now __envtui_activate \
-    __envtui_tell __envtui_take_back __envtui_forget
+    __envtui_tell __envtui_take_back __envtui_finish __envtui_last __envtui_forget
   unset __envtui_kind __envtui_prefix __envtui_root __envtui_manager __envtui_program __envtui_mark __envtui_line \
     __envtui_place __envtui_needs __envtui_folder __envtui_old_PATH __envtui_had_PATH __envtui_old_ZDOTDIR \
     __envtui_had_ZDOTDIR __envtui_old_XDG_DATA_DIRS __envtui_had_XDG_DATA_DIRS __envtui_old_ENV __envtui_had_ENV \

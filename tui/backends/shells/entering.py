@@ -91,7 +91,7 @@ def _arguments(entry: Entry) -> list[str]:
         entry.working_directory,
         "\n".join(f"__envtui_{name}={shlex.quote(value)}" for name, value in facts.items()),
         "\n".join(f"set -g __envtui_{name} {_fish_quoted(value)}" for name, value in facts.items()),
-        *map(_text, _TEXTS),
+        *(_text(name) if name == _TEXTS[0] or not entry.command else "" for name in _TEXTS),
         *entry.command,
     ]
 

@@ -3,29 +3,36 @@ if status is-interactive; and set -q __envtui_kind
 function __envtui_first --on-event fish_prompt
     functions -e __envtui_first
     set -g __envtui_gone
-    if set -q __envtui_folder
-        if test "$ZDOTDIR" = $__envtui_folder
-            set -e ZDOTDIR
-            set -q __envtui_had_zdotdir[1]; and set -gx ZDOTDIR $__envtui_old_zdotdir
-        end
-        if set -q XDG_DATA_DIRS
-            set -l rest
-            for part in (string split : -- "$XDG_DATA_DIRS")
-                test "$part" = $__envtui_folder/xdg; or set -a rest $part
-            end
-            if set -q __envtui_had_xdg[1]
-                set -gx XDG_DATA_DIRS (string join : -- $rest)
-            else
-                set -e XDG_DATA_DIRS
-            end
-        end
-        string match -q '*/envtui.*' -- $__envtui_folder; and command rm -rf -- $__envtui_folder
+    if test -n "$__envtui_folder"
+        __envtui_take_back
     end
+    __envtui_kept_path
     __envtui_activate
     __envtui_tell
-    functions -e __envtui_activate __envtui_by_hand __envtui_tell __envtui_way
+    functions -e __envtui_activate __envtui_by_hand __envtui_kept_path __envtui_take_back __envtui_tell __envtui_way
     for name in (set --names | string match '__envtui_*')
         set -e $name
+    end
+end
+function __envtui_take_back
+    if test "$ZDOTDIR" = $__envtui_folder
+        set -e ZDOTDIR
+        set -q __envtui_old_ZDOTDIR[1]; and set -gx ZDOTDIR $__envtui_old_ZDOTDIR
+    end
+    set -l parts (string split : -- "$XDG_DATA_DIRS")
+    if contains -- $__envtui_folder/xdg $parts
+        set -l rest (string match -v -- $__envtui_folder/xdg $parts | string join :)
+        if set -q __envtui_old_XDG_DATA_DIRS[1]; or test "$rest" != /usr/local/share:/usr/share
+            set -gx XDG_DATA_DIRS $rest
+        else
+            set -e XDG_DATA_DIRS
+        end
+    end
+    string match -q '*/envtui.*' -- $__envtui_folder; and command rm -rf -- $__envtui_folder
+end
+function __envtui_kept_path
+    for part in (string split : -- "$__envtui_old_PATH")
+        test -n "$part"; and not contains -- $part $PATH; and set -gx PATH $PATH $part
     end
 end
 function __envtui_by_hand
@@ -82,7 +89,15 @@ function __envtui_activate
         set __envtui_gone yes
         return
     end
-    if test $__envtui_kind != system
+    if test $__envtui_kind = system
+        set -q VIRTUAL_ENV; and functions -q deactivate; and deactivate
+        set -e VIRTUAL_ENV
+        for round in 1 2
+            set -q CONDA_PREFIX; and functions -q conda; and conda deactivate 2>/dev/null
+        end
+        set -e CONDA_PREFIX
+        set -e CONDA_DEFAULT_ENV
+    else
         if not contains -- $__envtui_kind venv uv; and set -q VIRTUAL_ENV
             functions -q deactivate; and deactivate
             set -e VIRTUAL_ENV

@@ -10,18 +10,15 @@ __envtui_after() {
   __envtui_had_ZDOTDIR=${ZDOTDIR+x} __envtui_old_ZDOTDIR=${ZDOTDIR-}
   export ZDOTDIR=$__envtui_folder
   case $1 in
-    .zshrc) [[ -o login ]] || __envtui_last;;
-    .zlogin) __envtui_last;;
+    .zshrc) [[ -o login ]] || __envtui_end;;
+    .zlogin) __envtui_end;;
   esac
 }
-__envtui_last() {
+__envtui_end() {
   # where a system's file puts things beside the user's own
   if [[ ${HISTFILE-} == $__envtui_folder/* ]]; then HISTFILE=${__envtui_old_ZDOTDIR:-$HOME}/${HISTFILE##*/}; fi
-  __envtui_take_back
-  __envtui_kept_path
-  __envtui_activate
-  __envtui_tell
-  unset -f __envtui_before __envtui_after __envtui_last
+  __envtui_last
+  unset -f __envtui_before __envtui_after __envtui_end
   __envtui_forget
 }
 __envtui_before .zshenv

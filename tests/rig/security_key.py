@@ -80,7 +80,9 @@ class SecurityKeyAgent:
             except OSError:
                 return
             self._connections.append(connection)
-            thread = threading.Thread(target=self._serve, args=(connection,), name="security-key", daemon=True)
+            thread = threading.Thread(
+                target=self._serve, args=(connection,), name="security-key", daemon=True
+            )
             self._threads.append(thread)
             thread.start()
 

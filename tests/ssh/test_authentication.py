@@ -111,7 +111,9 @@ def agent(tmp_path: Path) -> Iterator[Callable[..., str]]:
 # -- keys, against sshd
 
 
-@pytest.mark.parametrize(("kind", "more"), [("ed25519", ()), ("ecdsa", ("-b", "384")), ("rsa", ("-m", "PEM"))])
+@pytest.mark.parametrize(
+    ("kind", "more"), [("ed25519", ()), ("ecdsa", ("-b", "384")), ("rsa", ("-m", "PEM"))]
+)
 @pytest.mark.parametrize("passphrase", ["", SECRET])
 def test_a_key_file_lets_in(
     server: Sshd, host: SshHost, tmp_path: Path, kind: str, more: tuple[str, ...], passphrase: str
@@ -123,7 +125,9 @@ def test_a_key_file_lets_in(
     assert somebody.asked == ([("passphrase", 1)] if passphrase else [])
 
 
-def test_a_wrong_key_first_does_no_harm(server: Sshd, host: SshHost, tmp_path: Path, nobody: Somebody) -> None:
+def test_a_wrong_key_first_does_no_harm(
+    server: Sshd, host: SshHost, tmp_path: Path, nobody: Somebody
+) -> None:
     wrong, right = make_key(tmp_path / "wrong"), make_key(tmp_path / "right")
     server.authorize(right)
     files = (str(tmp_path / "none"), str(wrong), str(right))
@@ -320,7 +324,9 @@ def test_an_agent_that_does_not_answer_is_left_alone(
         assert "did not answer" in error.tried[0]
 
 
-def test_an_agent_that_is_not_there_is_told(server: Sshd, host: SshHost, tmp_path: Path, nobody: Somebody) -> None:
+def test_an_agent_that_is_not_there_is_told(
+    server: Sshd, host: SshHost, tmp_path: Path, nobody: Somebody
+) -> None:
     host = replace(host, identity_agent=str(tmp_path / "none"))
     assert "no agent answers" in refused(server.port, host, nobody).tried[0]
     assert log_in(server.port, replace(host, identity_files=(str(server.client_key),)), nobody)
@@ -377,7 +383,9 @@ def test_who_gives_no_password_is_asked_once(account: SshHost, nobody: Somebody)
     assert nobody.asked == [("password", 1)] and "not given" in error.detail
 
 
-def test_a_server_that_wants_a_password_asks_nobody_where_nobody_is(account: SshHost, nobody: Somebody) -> None:
+def test_a_server_that_wants_a_password_asks_nobody_where_nobody_is(
+    account: SshHost, nobody: Somebody
+) -> None:
     with LoginServer(LoginRules((("password", "keyboard-interactive"),), password=SECRET)) as server:
         error = refused(server.port, replace(account, asks_secrets=False), nobody)
     assert nobody.asked == [] and "nobody can be asked" in error.hint
@@ -437,7 +445,10 @@ def test_who_gives_no_code_gets_no_further(account: SshHost, nobody: Somebody) -
 def test_a_key_and_then_a_code(account: SshHost, tmp_path: Path) -> None:
     wrong, key = make_key(tmp_path / "wrong"), make_key(tmp_path / "mine", passphrase=SECRET)
     rules = LoginRules(
-        (("publickey",), ("keyboard-interactive",)), keys=(blob_of(key),), rounds=(CODE_ROUND,), answers=("1",)
+        (("publickey",), ("keyboard-interactive",)),
+        keys=(blob_of(key),),
+        rounds=(CODE_ROUND,),
+        answers=("1",),
     )
     host = replace(account, identity_files=(str(wrong), str(key)))
     somebody = Somebody(passphrases=[SECRET], answers=[("1",)])
@@ -449,7 +460,10 @@ def test_a_key_and_then_a_code(account: SshHost, tmp_path: Path) -> None:
 def test_a_key_and_then_a_wrong_code(account: SshHost, tmp_path: Path) -> None:
     key = make_key(tmp_path / "mine")
     rules = LoginRules(
-        (("publickey",), ("keyboard-interactive",)), keys=(blob_of(key),), rounds=(CODE_ROUND,), answers=("1",)
+        (("publickey",), ("keyboard-interactive",)),
+        keys=(blob_of(key),),
+        rounds=(CODE_ROUND,),
+        answers=("1",),
     )
     somebody = Somebody(answers=[("2",)] * 9)
     with LoginServer(rules) as server:

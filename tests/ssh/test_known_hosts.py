@@ -73,8 +73,8 @@ def keygen_finds(file: Path, name: str) -> list[int]:
 
 
 NAME_FIELDS = [
-    "box.example", "BOX.Example", "other,box.example", "*.example", "b?x.example", "*,!box.example",
-    "!box.example", "*.example,!*.example", "[box.example]:22", "[box.example]:2222", "[box.*]:2222", "*:2222",
+    "box.example", "BOX.Example", "other,box.example", "*.example", "b?x.example", "*,!box.example", "*:2222",
+    "!box.example", "*.example,!*.example", "[box.example]:22", "[box.example]:2222", "[box.*]:2222",
     "box.exampl", "box", "b[o]x.example", "box.example,", "*", "10.0.0.*",
 ]  # fmt: skip
 

@@ -6,12 +6,14 @@ import os
 import stat
 import subprocess
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.rig.sshd import Sshd
 from tests.ssh.asking import Somebody
 from tui.backends.ssh import known_keys
 from tui.backends.ssh.configuration import SshHost
@@ -73,8 +75,8 @@ def keygen_finds(file: Path, name: str) -> list[int]:
 
 
 NAME_FIELDS = [
-    "box.example", "BOX.Example", "other,box.example", "*.example", "b?x.example", "*,!box.example",
-    "!box.example", "*.example,!*.example", "[box.example]:22", "[box.example]:2222", "[box.*]:2222", "*:2222",
+    "box.example", "BOX.Example", "other,box.example", "*.example", "b?x.example", "*,!box.example", "*:2222",
+    "!box.example", "*.example,!*.example", "[box.example]:22", "[box.example]:2222", "[box.*]:2222",
     "box.exampl", "box", "b[o]x.example", "box.example,", "*", "10.0.0.*",
 ]  # fmt: skip
 
@@ -289,20 +291,15 @@ def test_strict_checking_asks_nobody(host: SshHost) -> None:
     assert somebody.host_keys == []
 
 
-def test_a_key_of_another_kind_is_asked_about_with_the_ones_that_are_known(file: Path, host: SshHost) -> None:
-    write(file, f"{NAME} {RSA}")
-    somebody = Somebody(accepts=True)
-    check(host, somebody)
-    assert somebody.host_keys[0].others == (f"{file}:1",)
-
-
-@pytest.mark.parametrize("setting", ["yes", "accept-new", "no"])
-def test_without_a_question_a_key_of_another_kind_is_a_changed_one(
+@pytest.mark.parametrize("setting", ["yes", "ask", "accept-new", "no"])
+def test_a_key_of_another_kind_than_the_known_ones_is_refused(
     file: Path, host: SshHost, setting: str
 ) -> None:
     write(file, f"{NAME} {RSA}")
-    with pytest.raises(HostKeyChanged):
-        check(replace(host, strict_host_key=setting), Somebody(accepts=True))
+    somebody = Somebody(accepts=True)
+    with pytest.raises(HostKeyChanged, match="another kind") as caught:
+        check(replace(host, strict_host_key=setting), somebody)
+    assert somebody.host_keys == [] and caught.value.lines == (f"{file}:1",)
 
 
 def test_a_line_without_the_port_speaks_for_the_host_but_not_against_it(file: Path, host: SshHost) -> None:
@@ -332,3 +329,63 @@ def test_pinned_keys_count_alone(file: Path, host: SshHost) -> None:
         check(pinned, somebody, OTHER_KEY)
     assert caught.value.known == (fingerprint(THIRD_KEY), fingerprint(HOST_KEY))
     assert somebody.host_keys == [] and "ssh-keygen" not in caught.value.hint
+
+
+# -- as ssh does
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with Sshd(tmp_path_factory.mktemp("sshd")) as sshd:
+        yield sshd
+
+
+SITUATIONS = {
+    "nothing": [], "known": ["{n} {k}"], "pattern": ["[127.0.0.*]:* {k}"], "ruled out": ["*,!{n} {k}"],
+    "without port": ["127.0.0.1 {k}"], "other without port": ["127.0.0.1 {o}"],
+    "changed": ["{n} {o}"], "two of a kind": ["{n} {o}", "{n} {k}"], "other kind": ["{n} {r}"],
+    "other kind and without port": ["{n} {r}", "127.0.0.1 {k}"],
+    "changed and without port": ["{n} {o}", "127.0.0.1 {k}"],
+    "revoked": ["{n} {k}", "@revoked * {k}"], "another revoked": ["{n} {k}", "@revoked * {o}"],
+    "authority": ["@cert-authority * {o}"], "its own authority": ["@cert-authority * {k}"],
+    "authority and known": ["@cert-authority * {o}", "{n} {k}"], "bad lines": ["x", "{n} {n}", "{n}\t{k}"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", ["yes", "accept-new"])
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_ssh_comes_to_the_same_verdict(server: Sshd, file: Path, situation: str, setting: str) -> None:
+    words = {
+        "n": f"[127.0.0.1]:{server.port}",
+        "k": " ".join(server.host_pub().split()[:2]),
+        "o": OTHER,
+        "r": RSA,
+    }
+    lines = [line.format(**words) for line in SITUATIONS[situation]]
+    host = SshHost("box", "127.0.0.1", server.port, strict_host_key=setting, user_known_hosts=(str(file),))
+    blob = base64.b64decode(words["k"].split()[1])
+
+    write(file, *lines)
+    options = {
+        "BatchMode": "yes", "IdentitiesOnly": "yes", "IdentityFile": server.client_key,
+        "StrictHostKeyChecking": setting, "UserKnownHostsFile": file, "GlobalKnownHostsFile": "none",
+    }  # fmt: skip
+    argv = [
+        "ssh",
+        "-F",
+        "none",
+        *(f"-o{name}={value}" for name, value in options.items()),
+        "-p",
+        str(server.port),
+    ]
+    shown = subprocess.run([*argv, f"{server.user}@127.0.0.1", "true"], capture_output=True)
+    theirs = (shown.returncode == 0, file.read_text())
+
+    write(file, *lines)
+    try:
+        check(host, Somebody(), blob)
+    except HostKeyError:
+        ours = (False, file.read_text())
+    else:
+        ours = (True, file.read_text())
+    assert ours == theirs

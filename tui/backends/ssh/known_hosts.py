@@ -27,7 +27,7 @@ class Verdict(StrEnum):
     KNOWN = "known"
     #: nothing of this host
     UNKNOWN = "unknown"
-    #: keys of other kinds, and none of this one
+    #: keys of other kinds, and none of this one: a changed key, but for the words
     OTHER_KIND = "other kind"
     #: keys of this kind, and not this one
     CHANGED = "changed"
@@ -103,14 +103,13 @@ def check_host_key(host: SshHost, kind: str, blob: bytes, questions: SessionQues
         return
     if judgement.verdict is Verdict.REVOKED:
         raise _revoked(host, kind, blob, judgement.keys)
-    # with other kinds known, a new one is no matter of course: without a question it is refused, as ssh does
-    is_other = judgement.verdict is Verdict.OTHER_KIND and host.strict_host_key != _ASK
-    if judgement.verdict is Verdict.CHANGED or is_other:
-        raise _changed(host, kind, blob, judgement.keys)
+    if judgement.keys:
+        # a key of another kind, too, as ssh does: else whoever stands between would only have to offer one
+        raise _changed(host, kind, blob, judgement)
     if host.strict_host_key == _NEVER_CHECK:
         return
     if host.strict_host_key != _ACCEPT_NEW:
-        _ask(host, kind, blob, judgement.keys, questions)
+        _ask(host, kind, blob, questions)
     _write_down(host, blob, questions)
 
 
@@ -133,7 +132,7 @@ def _judgement(host: SshHost, blob: bytes) -> Judgement:
         # a line without the port may speak for the host or against its key, but not of another service's key
         if other.verdict is Verdict.REVOKED:
             return other
-        if other.verdict is Verdict.KNOWN and first.verdict in (Verdict.UNKNOWN, Verdict.OTHER_KIND):
+        if other.verdict is Verdict.KNOWN and first.verdict is Verdict.UNKNOWN:
             return other
     return first
 
@@ -151,14 +150,11 @@ def _check_pinned(host: SshHost, kind: str, blob: bytes) -> None:
     )
 
 
-def _ask(
-    host: SshHost, kind: str, blob: bytes, others: Sequence[KnownKey], questions: SessionQuestions
-) -> None:
+def _ask(host: SshHost, kind: str, blob: bytes, questions: SessionQuestions) -> None:
     name, offered = printable(_names(host)[0]), fingerprint(blob)
-    places = _places(others)
     has_asked = host.strict_host_key == _ASK
     if has_asked and questions.accept_host_key(
-        HostKeyQuestion(name, printable(kind), offered, randomart(blob), places)
+        HostKeyQuestion(name, printable(kind), offered, randomart(blob))
     ):
         return
     raise HostKeyUnknown(
@@ -168,8 +164,6 @@ def _ask(
         "Compare it with the host's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there)"
         + (", then accept it" if has_asked else f", then `ssh -o StrictHostKeyChecking=ask {_target(host)}`"),
         offered=offered,
-        known=tuple(fingerprint(key.blob) for key in others),
-        lines=places,
     )
 
 
@@ -183,12 +177,17 @@ def _write_down(host: SshHost, blob: bytes, questions: SessionQuestions) -> None
         questions.progress(error.one_line())
 
 
-def _changed(host: SshHost, kind: str, blob: bytes, keys: Sequence[KnownKey]) -> HostKeyChanged:
-    name = _names(host)[0]
+def _changed(host: SshHost, kind: str, blob: bytes, judgement: Judgement) -> HostKeyChanged:
+    name, keys = _names(host)[0], judgement.keys
     files = dict.fromkeys(key.file for key in keys)
     remedies = [f"`ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(file)}`" for file in files]
     return HostKeyChanged(
-        f"{printable(name)}: the host's key has changed",
+        f"{printable(name)}: the host's key "
+        + (
+            "has changed"
+            if judgement.verdict is Verdict.CHANGED
+            else "is of another kind than the known ones"
+        ),
         f"It has {fingerprint(blob)} ({printable(kind)}), known is {_told(keys)}. {_DANGER}",
         f"Only if it was, forget the old key: {printable(' and '.join(remedies))}",
         offered=fingerprint(blob),

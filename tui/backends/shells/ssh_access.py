@@ -1,0 +1,158 @@
+"""What SSH into a container needs: an account, an sshd, envtui's key in place, and somebody who agreed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.backends.base import SessionQuestions
+from tui.backends.deadline import QUESTION_SECONDS, Deadline
+from tui.backends.docker.archive import ContainerFiles
+from tui.backends.docker.engine import DockerEngine
+from tui.backends.docker.exec_socket import ExecSocket
+from tui.backends.shells.accounts import Account, find_account
+from tui.backends.shells.authorized_keys import put_key
+from tui.backends.shells.consents import Consents
+from tui.backends.shells.container_facts import ContainerFacts
+from tui.backends.shells.container_sshd import ContainerSshd, find_sshd
+from tui.backends.shells.own_key import OwnKey, own_key
+from tui.backends.ssh.configuration import NO_AGENT, SshHost
+from tui.model.containers import Container
+from tui.model.errors import NoRoute, SessionError
+from tui.model.sessions import Consent, KeyConsent
+
+#: Somebody who says no is not asked again; `--route ssh` asks anew.
+NOT_WANTED = "envtui's key may not be put into it"
+NOBODY = "nobody could be asked whether envtui's key may be put into it"
+
+# A server on this machine, or behind the engine, greets in milliseconds; a busy one takes seconds.
+_CONNECT_SECONDS = 10.0
+# sshd needs this folder to separate privileges, and packages make it only where it is started as a service.
+_START_SSHD = 'mkdir -p -m 0755 /run/sshd 2>/dev/null; exec "$0" -i -e'
+
+Gate = Callable[[str], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class SshAccess:
+    """A container that lets envtui in over SSH.
+
+    Attributes:
+        account: that is logged into.
+        sshd: its server.
+        key: that is in its place.
+    """
+
+    account: Account
+    sshd: ContainerSshd
+    key: OwnKey
+
+    def host(self, container: str, hostname: str = "", port: int = 22) -> SshHost:
+        """How it is logged into; nobody is asked for anything, and exactly its own host keys are right."""
+        return SshHost(
+            container,
+            hostname or container,
+            port,
+            self.account.name,
+            identity_files=(str(self.key.path),),
+            identities_only=True,
+            identity_agent=NO_AGENT,
+            strict_host_key="yes",
+            connect_seconds=_CONNECT_SECONDS,
+            pinned_keys=self.sshd.host_keys,
+            asks_secrets=False,
+        )
+
+
+class AccessGiver:
+    """Gets envtui into the containers of one engine, as far as they have an sshd."""
+
+    def __init__(self, engine: DockerEngine, folder: Path) -> None:
+        """Args: the engine; where the key and what was agreed to are kept."""
+        self._engine = engine
+        self._folder = folder
+        self.consents = Consents(folder)
+
+    def find(
+        self, facts: ContainerFacts, container: Container, user: str, gate: Gate
+    ) -> tuple[Account, ContainerSshd]:
+        """The account and the sshd of a container; nothing is changed.
+
+        Raises:
+            NoRoute: SSH does not work there, with the reason.
+            EngineError: the engine can't be asked.
+        """
+        deadline = Deadline(QUESTION_SECONDS)
+        http = self._engine.http
+        passwd = ContainerFiles(http, facts.id, deadline).read("/etc/passwd") or b""
+        account = find_account(passwd, user or facts.user)
+        if account is None:
+            raise NoRoute("No SSH", f"it has no account {user or facts.user}")
+        wanted_group = user.partition(":")[2]
+        if wanted_group and wanted_group != str(account.gid):
+            raise NoRoute("No SSH", f"{account.name} logs in with group {account.gid}, not {wanted_group}")
+        with gate(facts.id):
+            sshd = find_sshd(http, facts.id, container, account, self._engine_host, deadline)
+        if sshd.problem:
+            raise NoRoute("No SSH", sshd.problem)
+        if not sshd.host_keys:
+            raise NoRoute("No SSH", "the host key of its sshd can't be read through the engine")
+        return account, sshd
+
+    def give(
+        self,
+        facts: ContainerFacts,
+        account: Account,
+        sshd: ContainerSshd,
+        questions: SessionQuestions,
+        asks_again: bool,
+    ) -> SshAccess:
+        """Put the key in where that was, or is now, agreed to.
+
+        Raises:
+            NoRoute: it was not, nobody is there to be asked, or the key has no place.
+            SessionError: somebody called it all off.
+            EngineError: the engine can't be asked.
+        """
+        key = own_key(self._folder)
+        agreed = self.consents.of(facts.id)
+        if agreed is Consent.NO and asks_again:
+            agreed = None
+        if agreed is None:
+            question = KeyConsent(facts.id, facts.name, account.name, sshd.authorized_keys, key.comment)
+            agreed = questions.consent(question)
+            if agreed is Consent.CANCEL:
+                raise SessionError("Not opened", "you called it off")
+            if agreed is Consent.NOBODY:
+                raise NoRoute("No SSH", NOBODY, f"Run `envtui ssh {facts.name}` in a terminal once")
+            self.consents.remember(facts.id, agreed)
+        if agreed is not Consent.YES:
+            raise NoRoute("No SSH", NOT_WANTED)
+        put_key(
+            self._engine.http,
+            facts.id,
+            facts.mounts,
+            account,
+            sshd.authorized_keys,
+            key.public_line,
+            Deadline(QUESTION_SECONDS),
+        )
+        return SshAccess(account, sshd, key)
+
+    def start_sshd(self, container_id: str, program: str, user: str = "0") -> ExecSocket:
+        """The container's sshd, started for one connection, as a socket. Raises an EngineError."""
+        return ExecSocket.open(
+            self._engine.http,
+            container_id,
+            ("/bin/sh", "-c", _START_SSHD, program),
+            Deadline(QUESTION_SECONDS),
+            user=user,
+        )
+
+    @property
+    def _engine_host(self) -> str:
+        """Where ports are published that are published on every address."""
+        endpoint = self._engine.endpoint
+        return "127.0.0.1" if endpoint.socket_path is not None else endpoint.tcp_host

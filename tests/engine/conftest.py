@@ -36,15 +36,14 @@ def engine() -> Iterator[PrivateEngine]:
 
 
 @pytest.fixture(scope="session")
-def shell_image(engine: PrivateEngine) -> Iterator[str]:
-    """The image with shells and sshd on the session's engine; its networks go at the end."""
+def shell_image(engine: PrivateEngine) -> str:
+    """The image with shells and sshd, on the session's engine."""
     reason = shells.why_unavailable()
     if reason is not None:
         if os.environ.get("ENVTUI_REQUIRE_ENGINE") == "1":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
-    yield shells.build_shell_image(engine)
-    shells.remove_network(engine)
+    return shells.build_shell_image(engine)
 
 
 @pytest.fixture

@@ -108,10 +108,7 @@ class SshdContainer:
 
 
 def run_with_sshd(engine: PrivateEngine, name: str = "shells", args: Sequence[str] = ()) -> SshdContainer:
-    """A container of the image with sshd as its first process, published on 127.0.0.1.
-
-    Its network is left to `remove_network`: an interface of this machine stays as long as it.
-    """
+    """A container of the image with sshd as its first process, published on 127.0.0.1."""
     if engine.request("GET", f"/networks/{NETWORK}")[0] != 200:
         engine.docker("network", "create", NETWORK)
     options = ("--network", NETWORK, "--publish", "127.0.0.1::22", *args)
@@ -128,12 +125,6 @@ def run_without_running_sshd(engine: PrivateEngine, name: str = "shells", args: 
 def run_without_any_sshd(engine: PrivateEngine, name: str = "shells", args: Sequence[str] = ()) -> str:
     """A container of the rig's small image, which has no sshd; its id."""
     return engine.run_container(name, args=("--network", "none", *args), image=IMAGE)
-
-
-def remove_network(engine: PrivateEngine) -> None:
-    """Removes all containers and the network, and with it this machine's interface."""
-    engine.recover()
-    engine.remove_all()
 
 
 class _Filling:

@@ -145,10 +145,15 @@ def test_terminal_that_goes_away_ends_the_session(tmp_path: Path, hears_it: bool
 
 
 def test_late_answer_of_the_terminal_is_no_key_afterwards(tmp_path: Path) -> None:
-    script = "stty raw -echo; echo ready; dd bs=1 count=1 status=none >/dev/null; exit 3"
+    go = tmp_path / "go"
+    script = f"exec <&- >&- 2>&-; until [ -e {go} ]; do sleep 0.05 </dev/null >/dev/null; done; exit 3"
     with Bridged(tmp_path, ["bash", "-c", script]) as session:
-        session.wait_for("ready")
+        session.far_pid()
+        threads = Path(f"/proc/{session.pid}/task")
+        # the output has ended, and the status is waited for: nobody reads the keyboard
+        until(lambda: not session.canonical and len(list(threads.iterdir())) == 2, message="only keys")
         session.send("\x1b[?62;22c")
+        go.touch()
         assert session.wait_exit() == 3
         session.assert_as_before()
         assert session.bytes_to_read() == 0

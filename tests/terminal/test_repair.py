@@ -15,8 +15,9 @@ _MODES = (1, 5, 6, 7, 9, 12, 25, 66, 69, 1000, 1002, 1003, 1004, 1005, 1006, 101
 _SWITCHES = [b"\x1b[?%d%s" % (mode, how) for mode in _MODES for how in (b"h", b"l")]
 _OTHERS = [
     b"\x1b=", b"\x1b>", b"\x1b(0", b"\x1b(B", b"\x0e", b"\x0f", b"\x1b[3;9r", b"\x1b[r", b"\x1b[4h",
-    b"\x1b[4l", b"\x1b[31m", b"\x1b[m", b"\x1b[1;0m", b"\x1b[>1u", b"\x1b[>5u", b"\x1b[<u", b"\x1b[<2u", b"\x1b[>4;2m",
-    b"\x1b[>4m", b"\x1b[4 q", b"\x1b[0 q", b"\x1bc", b"\x1b[!p", b"text", b"\x1b[5;5H", b"\x1b[?1000;1006h",
+    b"\x1b[4l", b"\x1b[31m", b"\x1b[m", b"\x1b[1;0m", b"\x1b[>1u", b"\x1b[>5u", b"\x1b[<u", b"\x1b[<2u",
+    b"\x1b[>4;2m", b"\x1b[>4m", b"\x1b[4 q", b"\x1b[0 q", b"\x1bc", b"\x1b[!p", b"text", b"\x1b[5;5H",
+    b"\x1b[?1000;1006h", b"\x1b[5;5H" * 70,
 ]  # fmt: skip
 _WRITTEN = st.lists(st.sampled_from(_SWITCHES + _OTHERS), max_size=25).map(b"".join)
 

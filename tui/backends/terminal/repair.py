@@ -35,7 +35,8 @@ _ANSI_MODES = frozenset({_INSERT, _NEWLINE})
 # way that is not looked for. Every terminal that knows modes at all takes them for what they are.
 _ALWAYS_OFF = (1000, 1002, 1003, 1006, 1004, 2004, 1)
 
-# Looked for in floods: only what begins with these, and of the many CSI only what changes a mode.
+# Looked for in floods: whatever is not one of the sequences that only draw, of which there are thousands.
+_CANDIDATE = re.compile(rb"\x1b(?!\[[0-9;:]*[@A-PSTXZ`a-gm])")
 _CHANGE = re.compile(
     rb"\x1b(?:"
     rb"\[\?(?P<private>[0-9;]+)(?P<to>[hl])"
@@ -48,13 +49,14 @@ _CHANGE = re.compile(
     rb"|(?P<keypad>[=>])"
     rb"|\((?P<charset>[0-~])"
     rb"|%(?P<coding>[@G])"
-    rb"|(?P<full>c)"
-    rb")|(?P<shift>[\x0e\x0f])"
+    rb"|(?P<full>c))"
 )
 _STYLE = re.compile(rb"\x1b\[([0-9;:]*)m")
 # what further bytes may complete
 _BEGUN = re.compile(rb"\x1b(?:\[[<=>?!]?[0-9;:]*[ !]?|[(%])?")
 _LONGEST_BYTES = 64
+# Where so many sequences in a row are no styles, there are few, and they are found faster from the front.
+_STEPS_BACK = 64
 
 _SAVE_CURSOR, _RESTORE_CURSOR = b"\x1b7", b"\x1b8"
 # Cancels a sequence that was cut, then ends a string that was. Nothing where neither is open.
@@ -83,6 +85,7 @@ class _State:
     has_margins: bool = False
     has_keypad: bool = False
     has_charset: bool = False
+    is_shifted: bool = False
     has_style: bool = False
     is_not_utf8: bool = False
 
@@ -118,11 +121,17 @@ class TerminalState:
             data = data[:last]
         # a style counts only when nothing was reset after it
         since = 0
-        for match in _CHANGE.finditer(data):
+        for candidate in _CANDIDATE.finditer(data):
+            match = _CHANGE.match(data, candidate.start())
+            if match is None:
+                continue
             kind = match.lastgroup or ""
             if kind in ("soft", "full"):
                 since = match.end()
             self._change(kind, match)
+        shifted, unshifted = data.rfind(b"\x0e", since), data.rfind(b"\x0f", since)
+        if shifted != unshifted:
+            self._state.is_shifted = shifted > unshifted
         style = _last_style(data, since)
         if style is not None:
             self._state.has_style = style.strip(b"0").rpartition(b";")[2] != b""
@@ -214,14 +223,13 @@ class TerminalState:
             state.has_keypad = match["keypad"] == b"="
         elif kind == "charset":
             state.has_charset = match["charset"] != b"B"
-        elif kind == "shift":
-            state.has_charset = match["shift"] == b"\x0e"
         elif kind == "coding":
             state.is_not_utf8 = match["coding"] == b"@"
         elif kind == "soft":
             state.switched -= {1, _ORIGIN, 25, 66, _SIDE_MARGINS}
             state.ansi.discard(_INSERT)
-            state.has_margins = state.has_keypad = state.has_charset = state.has_style = False
+            state.has_margins = state.has_keypad = state.has_style = False
+            state.has_charset = state.is_shifted = False
         elif kind == "full":
             self._state = _State()
 
@@ -269,9 +277,14 @@ def _numbers(parameters: bytes) -> list[int]:
 
 
 def _last_style(data: bytes, since: int) -> bytes | None:
-    """The parameters of the last style; looked for from the end, as a coloured flood has thousands."""
+    """The parameters of the last style."""
     at = len(data)
-    while (at := data.rfind(b"\x1b[", since, at)) >= 0:
+    # from the end, as a coloured flood has thousands
+    for _ in range(_STEPS_BACK):
+        at = data.rfind(b"\x1b[", since, at)
+        if at < 0:
+            return None
         if match := _STYLE.match(data, at):
             return match[1]
-    return None
+    styles = _STYLE.findall(data, since, at)
+    return styles[-1] if styles else None

@@ -90,10 +90,13 @@ def open_local(
     from tui.backends.docker.stats import DockerStatistics
     from tui.backends.gpu.driver import NvidiaDriver
     from tui.backends.gpu.here import ContainerEntitlements, LocalGpus, LocalProcesses
+    from tui.backends.shells.here import EngineShells
     from tui.settings import GpuSettings
 
-    endpoint = find(host, os.environ if environ is None else environ)
+    environ = os.environ if environ is None else environ
+    endpoint = find(host, environ)
     engine = DockerEngine(endpoint)
+    shells = EngineShells(engine, environ)
     # a unix socket is on this machine, so its containers' groups can be here, too; each is looked for
     is_here = endpoint.socket_path is not None
     cgroups = CgroupReader() if is_here else None
@@ -113,6 +116,8 @@ def open_local(
         ownership=processes,
         ending=processes,
         entitlements=ContainerEntitlements(engine),
+        shells=shells,
+        doors=shells,
     )
 
 

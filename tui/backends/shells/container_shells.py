@@ -20,7 +20,7 @@ from tui.backends.docker.exec_channel import ExecChannel
 from tui.backends.shells.container_facts import ContainerFacts, is_paused, look_at
 from tui.backends.shells.entering import Entry, exec_argv, start_text
 from tui.backends.shells.hanging_up import hang_up
-from tui.backends.shells.open_sessions import OpenRecord, OpenSessions, this_process
+from tui.backends.shells.open_sessions import OpenSessions, own_record
 from tui.model.errors import EngineError, EnvtuiError, NoRoute, SessionError
 from tui.model.sessions import Route, RouteChoice, SessionRequest
 
@@ -240,8 +240,7 @@ class ContainerShells:
     @contextlib.contextmanager
     def _recorded(self, tag: str, container_id: str, user: str) -> Iterator[None]:
         """While a session is open it is written down: the next connection ends what a lost one left."""
-        pid, start_ticks = this_process()
-        self._records.add(OpenRecord(tag, self._engine.address, container_id, user, pid, start_ticks))
+        self._records.add(own_record(tag, self._engine.address, container_id, user))
         try:
             yield
         finally:

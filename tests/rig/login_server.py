@@ -35,6 +35,7 @@ class LoginRules:
         keys: public keys in wire form.
         rounds: of questions, each (title, instructions, prompts); each prompt with whether it may be seen.
         answers: to all prompts of all rounds.
+        banner: shown before anything else.
         seen: method and what was shown, in order.
     """
 
@@ -43,7 +44,7 @@ class LoginRules:
     keys: Sequence[bytes] = ()
     rounds: Sequence[tuple[str, str, Sequence[tuple[str, bool]]]] = ()
     answers: Sequence[str] = ()
-    most_failures: int = 10
+    banner: str = ""
     seen: list[tuple[str, Any]] = field(default_factory=list)
 
     def methods(self) -> list[str]:
@@ -53,13 +54,14 @@ class LoginRules:
 class _Login(paramiko.ServerInterface):  # type: ignore[misc]
     """One connection."""
 
-    def __init__(self, rules: LoginRules, transport: paramiko.Transport) -> None:
+    def __init__(self, rules: LoginRules) -> None:
         self._rules = rules
-        self._transport = transport
-        self._done = self._failures = 0
-        self._round = 0
+        self._done = self._round = 0
         self._answers: list[str] = []
-        self._key_is_shown = False
+        self._last_result: int | None = None
+
+    def get_banner(self) -> tuple[str | None, str | None]:
+        return (self._rules.banner, "en") if self._rules.banner else (None, None)
 
     def get_allowed_auths(self, username: str) -> str:
         return ",".join(self._wanted())
@@ -70,9 +72,6 @@ class _Login(paramiko.ServerInterface):  # type: ignore[misc]
 
     def _result(self, method: str, is_right: bool) -> int:
         if not is_right or method not in self._wanted():
-            self._failures += 1
-            if self._failures >= self._rules.most_failures:
-                self._transport.close()
             return int(AUTH_FAILED)
         self._done += 1
         is_all = self._done == len(self._rules.steps)
@@ -86,9 +85,13 @@ class _Login(paramiko.ServerInterface):  # type: ignore[misc]
         return self._result("password", password == self._rules.password)
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        """Asked for a question about the key and for its signature alike."""
+        """Called for a question about a key, and then for its signature, in the same way."""
+        is_again = ("publickey", key.asbytes()) in self._rules.seen and key.asbytes() in self._rules.keys
         self._rules.seen.append(("publickey", key.asbytes()))
-        return self._result("publickey", key.asbytes() in self._rules.keys)
+        if is_again and self._last_result is not None:
+            return self._last_result
+        self._last_result = self._result("publickey", key.asbytes() in self._rules.keys)
+        return self._last_result
 
     def check_auth_interactive(self, username: str, submethods: bytes) -> int | paramiko.InteractiveQuery:
         self._round, self._answers = 0, []
@@ -168,4 +171,4 @@ class LoginServer:
             self._transports.append(transport)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
                 # returns at once: what happens then is the transport's own thread's
-                transport.start_server(threading.Event(), _Login(self.rules, transport))
+                transport.start_server(threading.Event(), _Login(self.rules))

@@ -30,7 +30,9 @@ CODE_ROUND = ("Two-step", "Look at your telephone", (("Code: ", True),))
 
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", *more: str) -> Path:
-    argv = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, *more, "-f", str(path)]
+    # to find large primes takes seconds on a busy machine
+    bits = ["-b", "2048"] if kind == "rsa" else []
+    argv = ["ssh-keygen", "-q", "-t", kind, *bits, "-N", passphrase, "-C", path.name, *more, "-f", str(path)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
     return path
 
@@ -70,10 +72,17 @@ def nobody() -> Somebody:
     return Somebody()
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Sshd]:
-    with Sshd(tmp_path) as sshd:
+@pytest.fixture(scope="module")
+def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with Sshd(tmp_path_factory.mktemp("sshd")) as sshd:
         yield sshd
+
+
+@pytest.fixture
+def server(one_server: Sshd) -> Sshd:
+    """One for all, which lets its own key in unless a test says otherwise."""
+    one_server.authorize(one_server.client_key)
+    return one_server
 
 
 @pytest.fixture
@@ -337,7 +346,7 @@ def test_an_agent_that_is_not_there_is_told(
     [
         (lambda path: path.write_text("nothing"), "is no private key"),
         (lambda path: make_key(path).chmod(0o644), "chmod 600"),
-        (lambda path: make_key(path, "rsa", "", "-m", "PKCS8"), "ssh-keygen -p"),
+        (lambda path: make_key(path, "ecdsa", "", "-m", "PKCS8"), "ssh-keygen -p"),
         (lambda path: shutil.copy(f"{make_key(path)}.pub", path), "is a public key"),
         (lambda path: path.mkdir(), "directory"),
         (lambda path: path.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"), "is broken"),
@@ -543,7 +552,7 @@ def test_no_secret_is_in_a_log_or_an_error(
     key = make_key(tmp_path / "mine", passphrase=SECRET)
     rules = LoginRules(
         (("publickey",), ("password",), ("keyboard-interactive",)), password="hunter two",
-        keys=(blob_of(key),), rounds=(CODE_ROUND,), answers=("other",),
+        keys=(blob_of(key),), rounds=(CODE_ROUND,), answers=("other",), banner="your code is 314159",
     )  # fmt: skip
     secrets = ["bad phrase", SECRET, "hunter two", "314159"]
     somebody = Somebody(

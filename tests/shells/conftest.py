@@ -27,7 +27,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
         root,
         {
             "conda": environment_of(make_prefix(root / "envs" / "vision"), kind, root, conda),
-            "micromamba": environment_of(make_prefix(mamba_root / "envs" / "nlp"), kind, mamba_root, micromamba),
+            "micromamba": environment_of(
+                make_prefix(mamba_root / "envs" / "nlp"), kind, mamba_root, micromamba
+            ),
             "venv": environment_of(venv, EnvironmentKind.VENV),
             "pixi": environment_of(make_prefix(top / "app/.pixi/envs/default"), EnvironmentKind.PIXI),
             "unowned": environment_of(make_prefix(top / "left $HOME"), kind),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import secrets
@@ -23,8 +24,8 @@ SHELLS = {
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[()].|[=>78])")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _QUESTION = (
-    "python -c 'import sys; print(\"<\" + sys.prefix + \">\")'; "
-    'echo "{$CONDA_PREFIX}{$VIRTUAL_ENV}{$FROM_ACTIVATE_D}"; exit %d'
+    'python -c \'import os, sys; print("<" + sys.prefix + ">", [os.environ.get(each, "") for each in '
+    '("CONDA_PREFIX", "VIRTUAL_ENV", "FROM_ACTIVATE_D", "ENVTUI_SESSION")], os.getsid(0), os.getppid())\'; exit %d'
 )
 
 
@@ -40,17 +41,27 @@ class Told:
         """Its lines without what moves and colours."""
         return _ESCAPES.sub("", self.raw).replace("\r", "\n")
 
+    def _answer(self) -> re.Match[str]:
+        found = re.search(r"^<(/.*)> (\[.*\]) (\d+) (\d+)$", self.plain, re.MULTILINE)
+        assert found, f"no answer: {self.status}\n{self.raw}"
+        return found
+
     @property
-    def prefix(self) -> str | None:
+    def prefix(self) -> str:
         """`sys.prefix` of its `python`."""
-        found = re.search(r"^<(/.*)>$", self.plain, re.MULTILINE)
-        return found and found[1]
+        return self._answer()[1]
 
     @property
     def variables(self) -> list[str]:
-        """CONDA_PREFIX, VIRTUAL_ENV, FROM_ACTIVATE_D."""
-        found = re.search(r"^\{(.*)\}\{(.*)\}\{(.*)\}$", self.plain, re.MULTILINE)
-        return list(found.groups()) if found else []
+        """CONDA_PREFIX, VIRTUAL_ENV, FROM_ACTIVATE_D, ENVTUI_SESSION."""
+        return list(ast.literal_eval(self._answer()[2]))
+
+    @property
+    def leader(self) -> str:
+        """The process that leads the session, which is the shell itself."""
+        session, parent = self._answer().group(3, 4)
+        assert session == parent
+        return session
 
     @property
     def first_line(self) -> str:
@@ -88,11 +99,14 @@ class Home:
     machine: Machine
     path: Path
     variables: dict[str, str] = field(default_factory=dict)
+    tag: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def write(self, **texts: str) -> None:
         """Start-up files by name: `_bashrc` is .bashrc, `config_fish` fish's."""
         for name, text in texts.items():
-            path = self.path / (".config/fish/config.fish" if name == "config_fish" else f".{name.lstrip('_')}")
+            path = self.path / (
+                ".config/fish/config.fish" if name == "config_fish" else f".{name.lstrip('_')}"
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
@@ -109,7 +123,12 @@ class Home:
         """Opens a session."""
         self.temporary.mkdir(exist_ok=True, parents=True)
         entry = Entry(
-            "training", environment, "engine exec", secrets.token_hex(16), shell=self.machine.shell(shell), **fields  # type: ignore[arg-type]
+            "training",
+            environment,
+            "engine exec",
+            self.tag,
+            shell=self.machine.shell(shell),
+            **fields,  # type: ignore[arg-type]
         )
         variables: dict[str, str | None] = {name: None for name in os.environ}
         variables |= {"HOME": str(self.path), "TMPDIR": str(self.temporary), "PATH": _PATH, "LANG": "C.UTF-8"}
@@ -117,7 +136,12 @@ class Home:
         return TerminalSession(exec_argv(entry), columns=250, env=variables, cwd="/")
 
     def ask(
-        self, environment: Environment | None, shell: str, lines: Sequence[str] = (), status: int = 0, **fields: object
+        self,
+        environment: Environment | None,
+        shell: str,
+        lines: Sequence[str] = (),
+        status: int = 0,
+        **fields: object,
     ) -> Told:
         """Opens a session, types the lines and the question, and leaves it."""
         with self.open(environment, shell, **fields) as session:

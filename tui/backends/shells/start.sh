@@ -2,7 +2,15 @@
 if [ -n "$__envtui_had_ENV" ]; then ENV=$__envtui_old_ENV; else unset ENV; fi
 [ -n "$__envtui_folder" ] || exec 9<&-
 __envtui_end() {
-  trap - INT EXIT
+  # dash does not tell its traps in $()
+  if [ -n "$__envtui_folder" ] && trap >"$__envtui_folder/traps" 2>/dev/null; then
+    while IFS= read -r __envtui_part; do
+      case $__envtui_part in
+        "trap -- '__envtui_take_back' EXIT") trap - EXIT;;
+        "trap -- ':' "*INT) trap - INT;;
+      esac
+    done <"$__envtui_folder/traps"
+  else trap - INT; fi
   __envtui_last
   unset -f __envtui_end
   __envtui_forget
@@ -10,7 +18,7 @@ __envtui_end() {
 # ctrl+c ends what a start-up file waits for, and not our part
 trap : INT
 # one that exits leaves no folder behind
-trap __envtui_take_back EXIT
+[ -z "$__envtui_folder" ] || trap __envtui_take_back EXIT
 # `command`: an error in them ends them, and not our part
 [ ! -r /etc/profile ] || command . /etc/profile || :
 [ ! -r ~/.profile ] || command . ~/.profile || :

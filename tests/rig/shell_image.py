@@ -147,8 +147,8 @@ class _Filling:
         self._programs()
         for path in _FOLDERS:
             self._tree(path)
-        for path in Path("/usr/lib").glob("*/zsh"):
-            self._tree(str(path))
+        for modules in Path("/usr/lib").glob("*/zsh"):
+            self._tree(str(modules))
         self._libraries()
         for path in _FILES:
             self._copy(path)
@@ -257,7 +257,7 @@ class _Filling:
     def _add(self, member: tarfile.TarInfo, content: io.IOBase | None = None) -> None:
         if member.name not in self._names:
             self._names.add(member.name)
-            self._archive.addfile(member, content)  # type: ignore[arg-type]
+            self._archive.addfile(member, content)
 
 
 def _inside(path: str) -> str:

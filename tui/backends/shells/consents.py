@@ -64,13 +64,13 @@ def write_known_hosts(folder: Path, container_id: str, host_keys: Sequence[bytes
         SessionError: it can't be read or written; the old lines are still there.
     """
     path = folder / "known_hosts"
-    alias = host_key_alias(container_id)
+    alias = host_key_alias(container_id).encode()
     lines = [
         f"{alias} {kind_of(key)} {base64.b64encode(key).decode('ascii')}\n".encode() for key in host_keys
     ]
     with locked(path):
         before = read_kept(path)
-        kept = [line for line in before.splitlines(keepends=True) if line.split(b" ", 1)[0] != alias.encode()]
+        kept = [line for line in before.splitlines(keepends=True) if line.split(b" ", 1)[0] != alias]
         if kept and not kept[-1].endswith(b"\n"):
             kept[-1] += b"\n"
         content = b"".join((*kept, *lines))

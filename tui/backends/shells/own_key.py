@@ -57,7 +57,7 @@ def own_key(folder: Path) -> OwnKey:
         raise SessionError(_TITLE, detail, "Give envtui a folder that it can write to") from error
     public = _public_half(path)
     line = read_kept(path.with_name(f"{_NAME}.pub")).decode("utf-8", "replace").strip()
-    if not line.startswith(f"{public} ") or not printable(line) == line:
+    if not line.startswith(f"{public} ") or printable(line) != line:
         # lost, damaged, or not written yet by the envtui that makes the pair at this moment
         line = f"{public} {_comment()}"
         replace_kept(path.with_name(f"{_NAME}.pub"), f"{line}\n".encode())

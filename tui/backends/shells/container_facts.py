@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tui.backends.docker.http import EngineHttp
+from tui.backends.shells.authorized_keys import mount_paths
 from tui.model.errors import Conflict
 
 
@@ -47,14 +48,13 @@ def look_at(http: EngineHttp, container_id: str, seconds: float) -> ContainerFac
     if not state.get("Running"):
         raise Conflict("No session can be opened", f"{name} does not run", "Start it first", 409)
     entries = (str(each).partition("=") for each in config.get("Env") or ())
-    mounts = (str(mount.get("Destination") or "") for mount in told.get("Mounts") or ())
     return ContainerFacts(
         str(told.get("Id") or container_id),
         name,
         str(config.get("User") or ""),
         str(config.get("WorkingDir") or ""),
         {key: value for key, _, value in entries},
-        tuple(sorted(filter(None, mounts))),
+        mount_paths(told),
     )
 
 

@@ -101,7 +101,7 @@ def find_sshd(
         EngineError: the engine can't be asked.
     """
     files = ContainerFiles(http, container_id, deadline)
-    program = _first_there(files, _PROGRAMS)
+    program = find_program(files)
     if not program:
         return ContainerSshd(problem=_why_no_program(files))
     groups = _groups(files.read("/etc/group") or b"", account)
@@ -125,6 +125,11 @@ def find_sshd(
         problem,
         read.missing_folder if problem == read.complaint else "",
     )
+
+
+def find_program(files: ContainerFiles) -> str:
+    """Absolute path of a container's sshd, "" for none. Raises an EngineError."""
+    return _first_there(files, _PROGRAMS)
 
 
 def _why_no_program(files: ContainerFiles) -> str:

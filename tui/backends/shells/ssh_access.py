@@ -16,7 +16,7 @@ from tui.backends.shells.accounts import Account, find_account
 from tui.backends.shells.authorized_keys import put_key
 from tui.backends.shells.consents import Consents
 from tui.backends.shells.container_facts import ContainerFacts
-from tui.backends.shells.container_sshd import ContainerSshd, find_sshd
+from tui.backends.shells.container_sshd import ContainerSshd, find_program, find_sshd
 from tui.backends.shells.own_key import OwnKey, own_key
 from tui.backends.ssh.configuration import NO_AGENT, SshHost
 from tui.model.containers import Container
@@ -95,10 +95,9 @@ class AccessGiver:
             raise NoRoute("No SSH", f"{account.name} logs in with group {account.gid}, not {wanted_group}")
         with gate(facts.id):
             sshd = find_sshd(http, facts.id, container, account, self._engine_host, deadline)
-        if sshd.problem:
+        # a folder that only a service makes is made by whoever starts one for us
+        if sshd.problem and not sshd.missing_folder:
             raise NoRoute("No SSH", sshd.problem)
-        if not sshd.host_keys:
-            raise NoRoute("No SSH", "the host key of its sshd can't be read through the engine")
         return account, sshd
 
     def give(
@@ -141,14 +140,19 @@ class AccessGiver:
         )
         return SshAccess(account, sshd, key)
 
+    def program(self, facts: ContainerFacts) -> str:
+        """Path of its sshd, "" for none. Raises an EngineError."""
+        return find_program(ContainerFiles(self._engine.http, facts.id, Deadline(QUESTION_SECONDS)))
+
     def start_sshd(self, container_id: str, program: str, user: str = "0") -> ExecSocket:
         """The container's sshd, started for one connection, as a socket. Raises an EngineError."""
         return ExecSocket.open(
             self._engine.http,
             container_id,
             ("/bin/sh", "-c", _START_SSHD, program),
+            user,
+            {},
             Deadline(QUESTION_SECONDS),
-            user=user,
         )
 
     @property

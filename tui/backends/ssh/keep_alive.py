@@ -24,7 +24,7 @@ class KeepAlive:
     def __init__(
         self, transport: Transport, seconds: float, grace_seconds: float, lose: Callable[[str], None]
     ) -> None:
-        """Args: the connection; between two questions; for an answer; gives the connection up, and says why."""
+        """Args: the connection; between two questions; for an answer; gives it up, with a reason."""
         self._transport = transport
         self._seconds = seconds
         self._grace_seconds = grace_seconds

@@ -7,6 +7,7 @@ the line would open the logins of others, too.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import tarfile
@@ -231,13 +232,6 @@ def _entry(files: ContainerFiles, path: str) -> _Entry | None:
 
 
 def _stands_in(content: bytes, public_line: str) -> bool:
-    kind, key = public_line.encode().split()[:2]
-    for line in content.split(b"\n"):
-        words = line.split()
-        if (
-            words
-            and not words[0].startswith(b"#")
-            and any(pair == (kind, key) for pair in zip(words, words[1:], strict=False))
-        ):
-            return True
-    return False
+    key = tuple(public_line.encode().split()[:2])
+    lines = (line.split() for line in content.split(b"\n"))
+    return any(key in itertools.pairwise(words) for words in lines if words and not words[0].startswith(b"#"))

@@ -65,9 +65,7 @@ def write_known_hosts(folder: Path, container_id: str, host_keys: Sequence[bytes
     """
     path = folder / "known_hosts"
     alias = host_key_alias(container_id).encode()
-    lines = [
-        f"{alias} {kind_of(key)} {base64.b64encode(key).decode('ascii')}\n".encode() for key in host_keys
-    ]
+    lines = [b" ".join((alias, kind_of(key).encode(), base64.b64encode(key))) + b"\n" for key in host_keys]
     with locked(path):
         before = read_kept(path)
         kept = [line for line in before.splitlines(keepends=True) if line.split(b" ", 1)[0] != alias]

@@ -22,11 +22,14 @@ _ROOT_WITHOUT_KEYS = ("no", "forced-commands-only")
 _NO_LOGIN_SHELLS = ("nologin", "false")
 
 
+_Values = dict[str, list[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class SshdSettings:
     """Values by keyword in small letters, in the order in which they stand."""
 
-    values: dict[str, list[str]] = field(default_factory=dict)
+    values: _Values = field(default_factory=dict)
 
     def first(self, keyword: str, default: str = "") -> str:
         """The one that counts for most keywords."""
@@ -83,19 +86,32 @@ def parse_configuration(
         groups: names of its groups.
         included: contents of the files that an Include's pattern means, in order; their own are not followed.
     """
-    settings = SshdSettings()
-    counts = True
+    everywhere, in_blocks = _both_parts(text, account, groups, included)
+    # what stands in a block comes before what stands outside of all
+    return SshdSettings({**everywhere, **in_blocks})
+
+
+def _both_parts(
+    text: str, account: Account, groups: Sequence[str], included: Callable[[str], Sequence[str]]
+) -> tuple[_Values, _Values]:
+    """What stands outside of blocks, and in those that are for the account."""
+    everywhere: _Values = {}
+    in_blocks: _Values = {}
+    in_block, counts = False, True
     for keyword, value in _lines(text):
         if keyword == "match":
-            counts = _matches(value, account, groups)
-        elif keyword == "include" and counts:
-            for pattern in _split(value):
-                for content in included(pattern):
-                    # a Match in it ends with it
-                    _add(settings, parse_configuration(content, account, groups, lambda _: ()))
-        elif counts:
-            settings.values.setdefault(keyword, []).append(value)
-    return settings
+            in_block, counts = True, _matches(value, account, groups)
+        elif not counts:
+            continue
+        elif keyword == "include":
+            for content in (each for pattern in _split(value) for each in included(pattern)):
+                # a block in it ends with it
+                outside, inside = _both_parts(content, account, groups, lambda _: ())
+                _add(in_blocks if in_block else everywhere, outside)
+                _add(in_blocks, inside)
+        else:
+            (in_blocks if in_block else everywhere).setdefault(keyword, []).append(value)
+    return everywhere, in_blocks
 
 
 def why_no_key_login(settings: SshdSettings, account: Account, groups: Sequence[str], is_locked: bool) -> str:
@@ -186,9 +202,9 @@ def _matches(criteria: str, account: Account, groups: Sequence[str]) -> bool:
     return True
 
 
-def _add(settings: SshdSettings, more: SshdSettings) -> None:
-    for keyword, values in more.values.items():
-        settings.values.setdefault(keyword, []).extend(values)
+def _add(values: _Values, more: _Values) -> None:
+    for keyword, each in more.items():
+        values.setdefault(keyword, []).extend(each)
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

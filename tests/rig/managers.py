@@ -1,4 +1,4 @@
-"""Stand-ins for conda and micromamba that keep the contract of their activation, and homes with start-up files.
+"""Stand-ins for conda and micromamba that keep the contract of their activation.
 
 What they print is what the shell functions of the real ones evaluate: a prefix that is active is replaced
 where it stands in PATH, the prompt is changed, `activate.d` is read, an unknown environment is an error.
@@ -12,7 +12,8 @@ from pathlib import Path
 from tui.model.environments import Environment, EnvironmentKind
 
 _PROGRAM = r"""#!/bin/sh
-# conda: shell.KIND hook | activate ENV | deactivate.  micromamba, mamba: shell hook|activate|deactivate … -s KIND
+# conda: shell.KIND hook | activate ENV | deactivate
+# micromamba, mamba: shell hook | activate ENV | deactivate, with -s KIND
 program=${0##*/} root=$(cd "$(dirname "$0")/.." && pwd -P)
 if [ "$program" = conda ]; then kind=${1#shell.}; shift
 else
@@ -25,14 +26,14 @@ quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
 case $what in
   hook)
     if [ "$program" = conda ]; then
-      if [ "$kind" = fish ]; then cat "$root/etc/fish/conf.d/conda.fish"; else cat "$root/etc/profile.d/conda.sh"; fi
+      case $kind in fish) cat "$root/etc/fish/conf.d/conda.fish";; *) cat "$root/etc/profile.d/conda.sh";; esac
       echo 'conda activate base'
       exit
     fi
     me=$(cd "$(dirname "$0")" && pwd -P)/$program
     if [ "$kind" = fish ]; then
-      printf 'function %s; if contains -- "$argv[1]" activate deactivate; eval (%s shell $argv -s fish); else; %s $argv; end; end\n' \
-        "$program" "$(quoted "$me")" "$(quoted "$me")"
+      printf 'function %s\nif contains -- "$argv[1]" activate deactivate\n' "$program"
+      printf 'eval (%s shell $argv -s fish)\nelse\n%s $argv\nend\nend\n' "$(quoted "$me")" "$(quoted "$me")"
     else
       printf 'export MAMBA_EXE=%s MAMBA_ROOT_PREFIX=%s\n' "$(quoted "$me")" "$(quoted "$root")"
       cat <<X
@@ -59,24 +60,27 @@ case $what in
     fi
     name=${prefix##*/}; [ "$prefix" = "$root" ] && name=base
     case $prefix in "$root" | "$root"/envs/*) ;; *) name=$prefix;; esac
-    path=$prefix/bin:$PATH
-    if [ -n "$old" ]; then
-      case :$PATH: in *":$old/bin:"*) path=:$PATH:; path=${path%%":$old/bin:"*}:$prefix/bin:${path#*":$old/bin:"}; path=${path#:}; path=${path%:};; esac
-    fi
+    path=:$PATH:
+    case $path in
+      *":${old:-/none}/bin:"*) path=${path%%":$old/bin:"*}:$prefix/bin:${path#*":$old/bin:"};;
+      *) path=$prefix/bin:$PATH;;
+    esac
     next=$((level + 1));;
   deactivate)
     [ "$level" -gt 0 ] || exit 0
     next=$((level - 1)) prefix= name=
-    path=:$PATH:; path=${path%%":$old/bin:"*}:${path#*":$old/bin:"}; path=${path#:}; path=${path%:}
-    if [ $next -gt 0 ]; then eval "prefix=\$CONDA_PREFIX_$next"; path=$prefix/bin:$path; name=${prefix##*/}; fi;;
+    path=:$PATH:; path=${path%%":$old/bin:"*}:${path#*":$old/bin:"}
+    if [ $next -gt 0 ]; then eval "prefix=\$CONDA_PREFIX_$next"; path=$prefix/bin$path; name=${prefix##*/}; fi;;
   *) exit 2;;
 esac
+path=${path#:} path=${path%:}
 modifier=; [ -n "$name" ] && modifier="($name) "
 if [ "$kind" = fish ]; then
   escaped() { printf "'%s'" "$(printf %s "$1" | sed "s/\\\\/\\\\\\\\/g; s/'/\\\\'/g")"; }
   printf 'set -gx PATH (string split : -- %s);' "$(escaped "$path")"
   if [ -n "$prefix" ]; then
-    printf 'set -gx CONDA_PREFIX %s; set -gx CONDA_DEFAULT_ENV %s;' "$(escaped "$prefix")" "$(escaped "$name")"
+    printf 'set -gx CONDA_PREFIX %s;' "$(escaped "$prefix")"
+    printf 'set -gx CONDA_DEFAULT_ENV %s;' "$(escaped "$name")"
   else printf 'set -e CONDA_PREFIX; set -e CONDA_DEFAULT_ENV;'; fi
   printf 'set -gx CONDA_SHLVL %s; set -gx CONDA_PROMPT_MODIFIER %s;' $next "$(escaped "$modifier")"
   [ $what = activate ] && [ -n "$old" ] && printf 'set -gx CONDA_PREFIX_%s %s;' $level "$(escaped "$old")"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.rig.managers import environment_of, make_conda, make_micromamba, make_prefix
-from tests.shells.machine import Machine, SHELLS
+from tests.shells.machine import SHELLS, Machine
 from tui.model.environments import EnvironmentKind
 
 

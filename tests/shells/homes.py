@@ -27,8 +27,15 @@ def another_python_first(home: Home, shell: str) -> None:
 
 
 def aliases(home: Home, shell: str) -> None:
-    names = "cd conda micromamba unset export printf test trap hash source command python3"
+    names = "cd conda micromamba test printf hash source python3"
+    if shell in ("bash", "zsh"):
+        names += " unset export trap command eval"
     start(home, shell, "".join(f"alias {name}='false no'\n" for name in names.split()), "alias cd 'false'\n")
+
+
+def errexit(home: Home, shell: str) -> None:
+    # where a false one then ends dash, as it would in any login
+    start(home, shell, "set -e\n" + ("false\n" if shell in ("bash", "zsh") else ""), "false\n")
 
 
 def exec_zsh(home: Home, shell: str) -> None:
@@ -71,7 +78,7 @@ HOMES: dict[str, Start] = {
     "base last": base_last,
     "another python first": another_python_first,
     "output": text("echo welcome; printf 'no end'; echo error >&2\n", "echo welcome; echo -n 'no end'\n"),
-    "errexit": text("set -e\nfalse\n", "false\n"),
+    "errexit": errexit,
     "nounset": text("set -u\necho $nope\n", "echo $nope\n"),
     "no globbing, strange separators": text("set -f\nIFS=/n\n", "set -g IFS /n\n"),
     "a syntax error": text("if then\n", "if\n"),

@@ -24,8 +24,8 @@ SHELLS = {
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[()].|[=>78])")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _QUESTION = (
-    'python -c \'import os, sys; print("<" + sys.prefix + ">", [os.environ.get(each, "") for each in '
-    '("CONDA_PREFIX", "VIRTUAL_ENV", "FROM_ACTIVATE_D", "ENVTUI_SESSION")], os.getsid(0), os.getppid())\'; exit %d'
+    'python -c \'import os, sys; print("<" + sys.prefix + ">", [os.environ.get(each, "") for each in ("CONDA_PREFIX", '
+    '"VIRTUAL_ENV", "FROM_ACTIVATE_D", "ENVTUI_SESSION")], os.getsid(0), os.getppid())\'; exit %d'
 )
 
 
@@ -130,7 +130,7 @@ class Home:
             shell=self.machine.shell(shell),
             **fields,  # type: ignore[arg-type]
         )
-        variables: dict[str, str | None] = {name: None for name in os.environ}
+        variables: dict[str, str | None] = dict.fromkeys(os.environ)
         variables |= {"HOME": str(self.path), "TMPDIR": str(self.temporary), "PATH": _PATH, "LANG": "C.UTF-8"}
         variables |= {"TERM": "xterm-256color", "COLORTERM": None, **self.variables}
         return TerminalSession(exec_argv(entry), columns=250, env=variables, cwd="/")

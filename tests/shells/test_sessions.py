@@ -1,4 +1,4 @@
-"""Whatever a home's start-up files do, the shell that opens has the chosen environment, and leaves nothing."""
+"""Whatever start-up files do, the shell that opens has the chosen environment, and leaves nothing."""
 
 from __future__ import annotations
 

@@ -160,13 +160,20 @@ __envtui_finish() {
 __envtui_last() { # after the user's start-up files, whatever options they set, which are theirs again afterwards
   if [ -n "${ZSH_VERSION-}" ]; then
     setopt local_options local_traps no_err_exit no_err_return unset no_xtrace no_nomatch glob no_ksh_arrays \
-      no_glob_subst no_warn_create_global no_sh_word_split
+      no_glob_subst no_warn_create_global no_sh_word_split no_aliases
     __envtui_finish
     return 0
   fi
   __envtui_options=$-
   set +e +u +f +x
-  __envtui_finish
+  if [ -n "${BASH_VERSION-}" ] && shopt -q expand_aliases; then
+    # not in what the environment's own scripts say
+    shopt -u expand_aliases
+    __envtui_finish
+    shopt -s expand_aliases
+  else
+    __envtui_finish
+  fi
   case $__envtui_options in *f*) set -f;; esac
   case $__envtui_options in *u*) set -u;; esac
   case $__envtui_options in *x*) set -x;; esac

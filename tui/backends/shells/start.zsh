@@ -9,10 +9,8 @@ __envtui_before() {
 __envtui_after() {
   __envtui_had_ZDOTDIR=${ZDOTDIR+x} __envtui_old_ZDOTDIR=${ZDOTDIR-}
   export ZDOTDIR=$__envtui_folder
-  case $1 in
-    .zshrc) [[ -o login ]] || __envtui_end;;
-    .zlogin) __envtui_end;;
-  esac
+  # no other file is read after one that says `setopt no_rcs`
+  if [[ $1 == .zlogin || ( $1 == .zshrc && ! -o login ) || ! -o rcs ]]; then __envtui_end; fi
 }
 __envtui_end() {
   # where a system's file puts things beside the user's own

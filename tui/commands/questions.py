@@ -125,7 +125,8 @@ class TerminalQuestions:
             f"envtui gets into {question.container_name} over SSH once a key of its own is put in:",
             f"one more line in {question.path}, for the account {question.account}, "
             f"that ends with {question.key_comment}.",
-            f"Without it, {question.container_name} is entered by the engine. You are asked only once.",
+            f"Otherwise: {question.otherwise[:1].lower()}{question.otherwise[1:]}. "
+            "What you say is remembered for this container.",
         )
         answer = self._ask("Put it in? (y/N) ", is_seen=True)
         if answer is None:

@@ -12,7 +12,7 @@ from tui.demo.shell_channel import DemoShellChannel
 from tui.demo.shell_programs import Programs
 from tui.demo.world import DemoWorld
 from tui.model.containers import Container, ContainerState
-from tui.model.errors import Conflict, NoRoute, SessionError, SshUnreachable
+from tui.model.errors import Conflict, NoRoute, SessionCancelled, SshUnreachable
 from tui.model.sessions import Consent, KeyConsent, Route, RouteChoice, SessionRequest, SshDoor
 from tui.paths import state_folder
 
@@ -192,7 +192,7 @@ def ask_consent(world: DemoWorld, made: DemoContainer, user: str, questions: Ses
         path = f"{home}/.ssh/authorized_keys"
         consent = questions.consent(KeyConsent(made.id, made.name, user, path, _KEY_COMMENT))
         if consent is Consent.CANCEL:
-            raise SessionError("Not opened", "you called it off")
+            raise SessionCancelled("Not opened", "you called it off")
         if consent is Consent.NOBODY:
             return _NOBODY
         world.key_consents[made.id] = consent is Consent.YES

@@ -108,6 +108,7 @@ class KeyConsent:
         account: in the container.
         path: of the file that gets one line more.
         key_comment: the end of that line, by which it is found again.
+        otherwise: what is done without it, as a button says it.
     """
 
     container_id: str
@@ -115,6 +116,7 @@ class KeyConsent:
     account: str
     path: str
     key_comment: str
+    otherwise: str = "Use the engine's exec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Consent(StrEnum):
     """What somebody says to it."""
 
     YES = "yes"
-    #: remembered: this container is entered by the engine
+    #: remembered: this container is entered without it
     NO = "no"
     #: nobody is there to be asked
     NOBODY = "nobody"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Show = Callable[["App[None]", "Session"], SessionEnd]
 
 _HINT = "envtui: Enter ~. leaves, ~? helps\r\n"
-_HANGUP_CODE = 129
+_A_MINUTE = 60
 
 
 def open_session(app: App[None], bridge: Bridge, request: SessionRequest) -> None:
@@ -85,13 +85,17 @@ def in_this_terminal(app: App[None], session: Session) -> SessionEnd:
 
 def _tell(app: App[None], request: SessionRequest, session: Session, end: SessionEnd) -> None:
     if end.reason is EndReason.HANGUP:
-        app.exit(return_code=_HANGUP_CODE)
+        app.exit(return_code=end.exit_code)
         return
     is_bad = end.reason in (EndReason.LOST, EndReason.CLOSED)
     app.notify(
-        printable(f"{end.words} · {format_age(end.seconds)} · {session.words}"),
+        printable(f"{end.words} · {_duration(end.seconds)} · {session.words}"),
         title=f"Session in {printable(request.target)}",
         severity="error" if is_bad else "information",
         timeout=10 if is_bad else 5,
         markup=False,
     )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < _A_MINUTE else format_age(seconds)

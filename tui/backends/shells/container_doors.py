@@ -62,6 +62,7 @@ class ContainerDoors:
             access = self._giver.give(facts, account, sshd, questions, asks_again=False)
         except (NoRoute, EngineError) as error:
             return SshDoor(container.name, container.id, problem=error.detail or error.title)
+        assert access.key is not None
         known_hosts = write_known_hosts(self._folder, facts.id, sshd.host_keys)
         return SshDoor(
             container.name,

@@ -21,7 +21,7 @@ from tui.backends.shells.container_facts import ContainerFacts, is_paused, look_
 from tui.backends.shells.entering import Entry, exec_argv, start_text
 from tui.backends.shells.hanging_up import hang_up
 from tui.backends.shells.open_sessions import OpenSessions, own_record
-from tui.model.errors import EngineError, EnvtuiError, NoRoute, SessionError
+from tui.model.errors import EngineError, EnvtuiError, NoRoute, SessionCancelled, SessionError
 from tui.model.sessions import Route, RouteChoice, SessionRequest
 
 if TYPE_CHECKING:
@@ -122,32 +122,51 @@ class ContainerShells:
         from tui.backends.shells.ssh_access import AccessGiver
 
         giver = AccessGiver(self._engine, self._folder)
-        questions.progress("looking for its sshd")
         try:
+            access = giver.known(facts, request.container, request.user)
+            if access is not None:
+                session = self._through(giver, access, request, facts, questions, gate, [])
+                if session is not None:
+                    return session
+                giver.forget(facts, request.user)
+            questions.progress("looking for its sshd")
             account, sshd = giver.find(facts, request.container, request.user, gate)
             access = giver.give(facts, account, sshd, questions, request.route is RouteChoice.SSH)
-        except (NoRoute, EngineError) as error:
+            session = self._through(giver, access, request, facts, questions, gate, reasons)
+            if session is not None and access.key is not None:
+                giver.remember(facts, request.user, access)
+            return session
+        except SessionCancelled:
+            raise
+        except (SessionError, EngineError) as error:
             reasons.append(_reason("ssh", error))
             return None
+
+    def _through(
+        self,
+        giver: AccessGiver,
+        access: SshAccess,
+        request: SessionRequest,
+        facts: ContainerFacts,
+        questions: SessionQuestions,
+        gate: Gate,
+        reasons: list[str],
+    ) -> ContainerSession | None:
+        """A session by a published port or else by an sshd of its own; None with the reasons added."""
+        ways: list[tuple[Route, str, AbstractContextManager[Connection]]] = []
         for hostname, port in access.sshd.published:
-            words = f"ssh port {port}"
+            connecting = _connecting(access, facts.name, hostname, port, questions)
+            ways.append((Route.PORT, f"ssh port {port}", connecting))
+        started = _starting(giver, facts, access, questions, gate)
+        ways.append((Route.SSHD, "ssh through the engine", started))
+        for route, words, way in ways:
             questions.progress(f"by {words} as {access.account.name}")
             try:
-                host = access.host(facts.name, hostname, port)
-                return self._over(
-                    _connecting(host, questions), request, facts, access, Route.PORT, words, reasons, gate
-                )
+                return self._over(way, request, facts, access, route, words, tuple(reasons), gate)
+            except SessionCancelled:
+                raise
             except (SessionError, EngineError) as error:
                 reasons.append(_reason(words, error))
-        words = "ssh through the engine"
-        questions.progress(f"by {words} as {access.account.name}")
-        try:
-            return self._over(
-                _starting(giver, facts, access, questions, gate),
-                request, facts, access, Route.SSHD, words, reasons, gate,
-            )  # fmt: skip
-        except (SessionError, EngineError) as error:
-            reasons.append(_reason(words, error))
         return None
 
     def _over(
@@ -240,7 +259,13 @@ class ContainerShells:
     @contextlib.contextmanager
     def _recorded(self, tag: str, container_id: str, user: str) -> Iterator[None]:
         """While a session is open it is written down: the next connection ends what a lost one left."""
-        self._records.add(own_record(tag, self._engine.address, container_id, user))
+        try:
+            self._records.add(own_record(tag, self._engine.address, container_id, user))
+        except SessionError as error:
+            # a full disk keeps nobody out: what is left is hung up at the end of the session all the same
+            diagnostics.logger("session").warning("not written down: %s", error.one_line())
+            yield
+            return
         try:
             yield
         finally:
@@ -256,8 +281,8 @@ class ContainerShells:
             try:
                 self._hang_up(container_id, tag, user, gate)
             except EnvtuiError as error:
-                self._records.mark_lost(tag)
                 diagnostics.logger("session").info("left for the next connection: %s", error.one_line())
+                self._records.mark_lost(tag)
 
     def _hang_up(self, container_id: str, tag: str, user: str, gate: Gate) -> None:
         with gate(container_id):
@@ -311,12 +336,12 @@ def _reason(route: str, error: EnvtuiError) -> str:
 
 
 @contextlib.contextmanager
-def _connecting(host: object, questions: SessionQuestions) -> Iterator[Connection]:
-    from tui.backends.ssh.configuration import SshHost
+def _connecting(
+    access: SshAccess, container: str, hostname: str, port: int, questions: SessionQuestions
+) -> Iterator[Connection]:
     from tui.backends.ssh.connection import Connection
 
-    assert isinstance(host, SshHost)
-    connection = Connection.open(host, questions)
+    connection = Connection.open(access.host(container, hostname, port), questions)
     try:
         yield connection
     finally:

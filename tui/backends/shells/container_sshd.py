@@ -119,7 +119,7 @@ def find_sshd(
     return ContainerSshd(
         program,
         settings.ports,
-        tuple(_published(container, settings.ports, engine_host)),
+        published_ports(container, settings.ports, engine_host),
         path,
         host_keys,
         problem,
@@ -225,6 +225,13 @@ def _host_keys(files: ContainerFiles, paths: Sequence[str]) -> Iterator[bytes]:
             blob = base64.b64decode(words[1], validate=True)
             if kind_of(blob) == words[0]:
                 yield blob
+
+
+def published_ports(
+    container: Container, ports: Sequence[int], engine_host: str
+) -> tuple[tuple[str, int], ...]:
+    """Host and port of this side that lead to ports of a container, as it is listed now."""
+    return tuple(_published(container, ports, engine_host))
 
 
 def _published(container: Container, ports: Sequence[int], engine_host: str) -> Iterator[tuple[str, int]]:

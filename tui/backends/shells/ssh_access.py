@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tui.backends.base import SessionQuestions
@@ -16,11 +16,12 @@ from tui.backends.shells.accounts import Account, find_account
 from tui.backends.shells.authorized_keys import put_key
 from tui.backends.shells.consents import Consents
 from tui.backends.shells.container_facts import ContainerFacts
-from tui.backends.shells.container_sshd import ContainerSshd, find_program, find_sshd
+from tui.backends.shells.container_sshd import ContainerSshd, find_program, find_sshd, published_ports
+from tui.backends.shells.known_accesses import KnownAccesses
 from tui.backends.shells.own_key import OwnKey, own_key
-from tui.backends.ssh.configuration import NO_AGENT, SshHost
+from tui.backends.ssh.configuration import NO_AGENT, SshHost, resolve
 from tui.model.containers import Container
-from tui.model.errors import NoRoute, SessionError
+from tui.model.errors import NoRoute, SessionCancelled
 from tui.model.sessions import Consent, KeyConsent
 
 #: Somebody who says no is not asked again; `--route ssh` asks anew.
@@ -42,15 +43,32 @@ class SshAccess:
     Attributes:
         account: that is logged into.
         sshd: its server.
-        key: that is in its place.
+        key: that is in its place; None where the user's own keys, or a password, are to let them in.
     """
 
     account: Account
     sshd: ContainerSshd
-    key: OwnKey
+    key: OwnKey | None
 
     def host(self, container: str, hostname: str = "", port: int = 22) -> SshHost:
-        """How it is logged into; nobody is asked for anything, and exactly its own host keys are right."""
+        """How it is logged into; exactly its own host keys are right.
+
+        Raises:
+            SshError: the user's own keys are to be used, and ssh's configuration can't be read.
+        """
+        if self.key is None:
+            own = resolve(hostname or "localhost", user=self.account.name, port=port)
+            # where the way leads is known; of the configuration the keys are wanted
+            return replace(
+                own,
+                alias=container,
+                hostname=hostname or container,
+                port=port,
+                proxy_jump=(),
+                proxy_command=None,
+                pinned_keys=self.sshd.host_keys,
+                connect_seconds=_CONNECT_SECONDS,
+            )
         return SshHost(
             container,
             hostname or container,
@@ -74,6 +92,30 @@ class AccessGiver:
         self._engine = engine
         self._folder = folder
         self.consents = Consents(folder)
+        self._known = KnownAccesses(folder)
+
+    def known(self, facts: ContainerFacts, container: Container, user: str) -> SshAccess | None:
+        """How it was entered the last time, if that is still wanted; None where nothing is known.
+
+        Raises:
+            SessionError: what is kept can't be read.
+        """
+        if self.consents.of(facts.id) is not Consent.YES:
+            return None
+        found = self._known.of(facts.id, user or facts.user)
+        if found is None:
+            return None
+        account, sshd = found
+        published = published_ports(container, sshd.ports, self._engine_host)
+        return SshAccess(account, replace(sshd, published=published), own_key(self._folder))
+
+    def remember(self, facts: ContainerFacts, user: str, access: SshAccess) -> None:
+        """It led in. Raises SessionError where that can't be written."""
+        self._known.remember(facts.id, user or facts.user, access.account, access.sshd)
+
+    def forget(self, facts: ContainerFacts, user: str) -> None:
+        """It does not lead in any more. Raises SessionError where that can't be written."""
+        self._known.forget(facts.id, user or facts.user)
 
     def find(
         self, facts: ContainerFacts, container: Container, user: str, gate: Gate
@@ -121,13 +163,18 @@ class AccessGiver:
             agreed = None
         if agreed is None:
             question = KeyConsent(facts.id, facts.name, account.name, sshd.authorized_keys, key.comment)
+            if asks_again:
+                question = replace(question, otherwise="Use keys or a password of mine")
             agreed = questions.consent(question)
             if agreed is Consent.CANCEL:
-                raise SessionError("Not opened", "you called it off")
+                raise SessionCancelled("Not opened", "you called it off")
             if agreed is Consent.NOBODY:
                 raise NoRoute("No SSH", NOBODY, f"Run `envtui ssh {facts.name}` in a terminal once")
             self.consents.remember(facts.id, agreed)
         if agreed is not Consent.YES:
+            if asks_again:
+                # who wants SSH and not our key logs in as anybody would
+                return SshAccess(account, sshd, None)
             raise NoRoute("No SSH", NOT_WANTED)
         put_key(
             self._engine.http,

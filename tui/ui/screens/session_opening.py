@@ -167,6 +167,6 @@ def consent_question(question: KeyConsent) -> Question:
             printable(f"that lets {question.key_comment} log in as {question.account}"),
         ),
         consequence="SSH then needs no password, and its host key is read through the engine. "
-        "Without it the engine's own exec is used. You are asked once for this container.",
-        choices=(Choice("yes", "Put it in"), Choice("no", "Use the engine's exec")),
+        "What you say is remembered for this container.",
+        choices=(Choice("yes", "Put it in"), Choice("no", printable(question.otherwise))),
     )

@@ -6,10 +6,9 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from tui import diagnostics
-from tui.backends.base import Session, Shells
 from tui.model.errors import EnvtuiError, SessionError
 from tui.model.sessions import (
     AnyQuestion,
@@ -22,11 +21,12 @@ from tui.model.sessions import (
     SessionEnd,
     SessionRequest,
 )
-from tui.monitor.exec_gate import ExecGate
 from tui.monitor.jobs import CommandRecord
 from tui.monitor.poller import unexpected
 
-A = TypeVar("A")
+if TYPE_CHECKING:
+    from tui.backends.base import Session, Shells
+    from tui.monitor.exec_gate import ExecGate
 
 # What was left in a container is hung up within some seconds; nobody waits longer to quit.
 _CLOSING_SECONDS = 8.0

@@ -12,7 +12,7 @@ from tui.backends.docker import exec as commands
 from tui.backends.docker.http import EngineHttp
 from tui.model.errors import Conflict, NoSuchContainer
 
-#: In the environment of everything that a session starts: `ENVTUI_SESSION=TAG:SID`, where SID is the number of
+#: In the environment of all that a session starts: `ENVTUI_SESSION=TAG:SID`, where SID is the number of
 #: the process, as the container counts, that leads the kernel's session.
 MARK = "ENVTUI_SESSION"
 

@@ -14,11 +14,11 @@ from tui.model.errors import EngineRefused, NoSuchContainer
 
 
 @pytest.fixture(scope="module")
-def box(engine: PrivateEngine) -> ExecBox:
+def box(engine: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> ExecBox:
     """A container with a file system of its own."""
     engine.recover()
     engine.remove_all()
-    return ExecBox(engine, args=("--volume", "/unwritable:/unwritable:ro"))
+    return ExecBox(engine, args=("--volume", f"{tmp_path_factory.mktemp('folder')}:/unwritable:ro"))
 
 
 @pytest.fixture

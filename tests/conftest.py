@@ -13,6 +13,7 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write the screenshots anew")
     parser.addoption("--slow", action="store_true", help="run the full matrix")
+    parser.addoption("--full-sessions", action="store_true", help="every shell, home and environment")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -21,6 +22,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(reason)
+    if not config.getoption("--full-sessions"):
+        # not skipped: there are hundreds
+        items[:] = [item for item in items if "full_sessions" not in item.keywords]
 
 
 @pytest.fixture(autouse=True, scope="session")

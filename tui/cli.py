@@ -80,7 +80,7 @@ def _carry_out(arguments: list[str], environ: Mapping[str, str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     import argparse
 
-    from tui.commands import envs, gpus, logs, ps
+    from tui.commands import envs, gpus, logs, ps, session_parsers
     from tui.paths import log_file, settings_file
 
     common = argparse.ArgumentParser(add_help=False)
@@ -107,7 +107,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     envs.add_parser(commands, common)
     gpus.add_parser(commands, common)
     logs.add_parser(commands, common)
-    return parser.parse_args(arguments)
+    session_parsers.add_parsers(commands, common)
+    own, remote = session_parsers.split_command(arguments)
+    return parser.parse_args(own, argparse.Namespace(remote=remote))
 
 
 def _open_screen(options: argparse.Namespace | None, environ: Mapping[str, str]) -> int:

@@ -15,6 +15,11 @@ def settings_file(environ: Mapping[str, str] = os.environ) -> Path:
     return _base(environ, "XDG_CONFIG_HOME", ".config") / "envtui" / "config.yaml"
 
 
+def ssh_config_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """The file of Host entries that `envtui ssh-config --write` writes."""
+    return settings_file(environ).with_name("ssh_config")
+
+
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """The folder for what envtui keeps from run to run."""
     return _base(environ, "XDG_STATE_HOME", ".local/state") / "envtui"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         Ownership,
         ProcessEnding,
         Services,
+        Shells,
+        SshDoors,
         Statistics,
     )
     from tui.demo.world import DemoWorld
@@ -40,6 +42,8 @@ class Workstation:
         gpus: None where the engine is on another machine, whose driver's library nobody can ask from here.
         ownership, ending: None where the host's processes can't be looked at, or ended.
         entitlements: None where containers can't be asked what GPUs they were given.
+        shells: None where no session can be opened.
+        doors: None where other SSH clients can't be let in.
         now: the time that ages and the clock are shown by, in seconds since the epoch.
     """
 
@@ -56,6 +60,8 @@ class Workstation:
     ownership: Ownership | None = None
     ending: ProcessEnding | None = None
     entitlements: Entitlements | None = None
+    shells: Shells | None = None
+    doors: SshDoors | None = None
     is_demo: bool = False
     now: Callable[[], float] = time.time
 
@@ -84,10 +90,13 @@ def open_local(
     from tui.backends.docker.stats import DockerStatistics
     from tui.backends.gpu.driver import NvidiaDriver
     from tui.backends.gpu.here import ContainerEntitlements, LocalGpus, LocalProcesses
+    from tui.backends.shells.here import EngineShells
     from tui.settings import GpuSettings
 
-    endpoint = find(host, os.environ if environ is None else environ)
+    environ = os.environ if environ is None else environ
+    endpoint = find(host, environ)
     engine = DockerEngine(endpoint)
+    shells = EngineShells(engine, environ)
     # a unix socket is on this machine, so its containers' groups can be here, too; each is looked for
     is_here = endpoint.socket_path is not None
     cgroups = CgroupReader() if is_here else None
@@ -107,6 +116,8 @@ def open_local(
         ownership=processes,
         ending=processes,
         entitlements=ContainerEntitlements(engine),
+        shells=shells,
+        doors=shells,
     )
 
 
@@ -118,6 +129,7 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
     from tui.demo.logs import DemoLogs
     from tui.demo.owners import DemoEntitlements, DemoOwnership, DemoProcessEnding
     from tui.demo.services import DemoServices
+    from tui.demo.shells import DemoDoors, DemoShells
     from tui.demo.world import DemoWorld
 
     world = world or DemoWorld()
@@ -135,6 +147,8 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
         DemoOwnership(world),
         DemoProcessEnding(world),
         DemoEntitlements(world),
+        DemoShells(world),
+        DemoDoors(world),
         is_demo=True,
         now=world.clock.now,
     )

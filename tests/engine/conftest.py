@@ -11,6 +11,7 @@ import pytest
 from tests.engine.boxes import Box
 from tests.gpus.on_screen import Machine
 from tests.rig import nvml_double
+from tests.rig import shell_image as shells
 from tests.rig.conda_channel import CondaChannel
 from tests.rig.conda_prefixes import make_channel
 from tests.rig.engine import PrivateEngine, why_unavailable
@@ -32,6 +33,17 @@ def engine() -> Iterator[PrivateEngine]:
     with PrivateEngine() as private:
         private.build_image()
         yield private
+
+
+@pytest.fixture(scope="session")
+def shell_image(engine: PrivateEngine) -> str:
+    """The image with shells and sshd, on the session's engine."""
+    reason = shells.why_unavailable()
+    if reason is not None:
+        if os.environ.get("ENVTUI_REQUIRE_ENGINE") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return shells.build_shell_image(engine)
 
 
 @pytest.fixture

@@ -149,6 +149,8 @@ class TerminalScreen(pyte.Screen):
             self._scroll(max(1, first), upward=final == "S")
         elif final == "r":
             self.set_margins(*numbers[:2])
+            # pyte does so only for some margins
+            self.cursor_position()
         elif final == "s":
             self.save_cursor()
         elif final == "u":

@@ -24,6 +24,7 @@ from tui.model.sessions import (
     KeyConsent,
     Route,
     SessionRequest,
+    SshDoor,
 )
 from tui.model.stats import StatsSample
 
@@ -339,5 +340,41 @@ class Shells(Protocol):
         Raises:
             NoRoute: no way of the wanted kind, with the reason of each.
             SessionError: the only way that was wanted fails, or somebody said no.
+            EngineError: the engine can't be asked.
+        """
+
+
+class DoorStream(Protocol):
+    """A stream of bytes as a socket has it; read and written by different threads."""
+
+    def recv(self, most_bytes: int, /) -> bytes:
+        """What came; blocks; b"" at its end and after `close`. Raises an OSError or EnvtuiError."""
+
+    def sendall(self, data: bytes, /) -> None:
+        """Send all of it; blocks while the far side takes nothing. Raises an OSError or EnvtuiError."""
+
+    def close(self) -> None:
+        """Give it up, from any thread; a `recv` that waits ends."""
+
+
+class SshDoors(Protocol):
+    """What other SSH clients need to get into the containers of a host."""
+
+    def doors(self, containers: Sequence[Container], questions: SessionQuestions) -> Sequence[SshDoor]:
+        """The doors of those among some running containers that have an sshd program, in their order.
+
+        Puts envtui's key into each that has none yet and may have one, for which `questions` are asked; where
+        that is not possible or not wanted, the door's `problem` says so. Raises an EngineError.
+        """
+
+    def connect(self, container_id: str, user: str = "") -> DoorStream:
+        """A stream to an sshd that is started in the container for it alone.
+
+        Args:
+            container_id: full id, or the beginning of one.
+            user: account that starts it, who needs to be root to let others in; "" for root.
+
+        Raises:
+            NoRoute: there is no sshd in it.
             EngineError: the engine can't be asked.
         """

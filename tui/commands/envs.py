@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tui.backends.parallel import in_parallel
+from tui.commands.finding import find_container
 from tui.commands.options import load_settings, open_workstation
 from tui.commands.table import print_table
 from tui.model.containers import Container, with_details
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy
-from tui.model.errors import EnvtuiError, GpuError, NoSuchContainer
+from tui.model.errors import EnvtuiError, GpuError
 from tui.model.printable import printable
 from tui.model.units import format_bytes, iso_time
 
@@ -91,17 +92,7 @@ def _chosen(listed: Sequence[Container], wanted: str | None) -> list[Container]:
     if wanted is None:
         alive = (each for each in listed if each.is_alive)
         return sorted(alive, key=lambda each: each.name.casefold())
-    name = wanted.removeprefix("/")
-    found = [each for each in listed if name in (each.id, each.name)]
-    found = found or [each for each in listed if name and each.id.startswith(name)]
-    if not found:
-        raise NoSuchContainer("No such container", wanted, "`envtui ps --all` lists them")
-    if len(found) > 1:
-        names = ", ".join(each.name for each in found)
-        raise NoSuchContainer(
-            "No such container", f"the ids of {names} begin with {wanted}", "Write more of it"
-        )
-    return found
+    return [find_container(listed, wanted)]
 
 
 def _ask(

@@ -1,4 +1,4 @@
-"""What can go wrong with the make-believe engine and GPUs, as switches to turn on and off."""
+"""What can go wrong with the make-believe engine, GPUs and sessions, as switches to turn on and off."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Switch:
 
 
 class Faults:
-    """Faults of engine and GPUs, all off at first. Thread-safe; turning one off heals it.
+    """Faults of engine, GPUs and sessions, all off at first. Thread-safe; turning one off heals it.
 
     Attributes:
         engine_gone: nothing listens, and streams that were open break off.
@@ -38,6 +38,7 @@ class Faults:
         gpu_lost: one GPU falls off the bus.
         gpu_hangs: the GPU driver takes a call, and does not come back from it.
         no_gpu_driver: there is no GPU driver.
+        session_lost: the way to sessions is gone: to those that are open, and to those that begin.
         frozen_seconds: after this long a call to a frozen engine gives up.
         gpu_hang_seconds: and one to a driver that hangs.
     """
@@ -49,6 +50,7 @@ class Faults:
     gpu_lost = _Switch()
     gpu_hangs = _Switch()
     no_gpu_driver = _Switch()
+    session_lost = _Switch()
 
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
         """Args: on_change is called after a switch was set, without any lock held."""

@@ -87,6 +87,8 @@ class DemoWorld:
         self.begin = self.clock.now()
         #: processes outside all containers that somebody ended, by number on the host, and when
         self.ended_outside: dict[int, float] = {}
+        #: whether envtui's key may be put into a container, by its id, where somebody was asked
+        self.key_consents: dict[str, bool] = {}
         self._changed = threading.Condition(threading.RLock())
         made = [DemoContainer(blueprint, seed, self.begin) for blueprint in CATALOGUE]
         self._containers = {container.id: container for container in made}

@@ -18,6 +18,7 @@ EnvtuiError                title, detail, hint
 │   ├── ProcessPermission  the kernel lets this user send it no signal
 │   └── ProcessStays       it got the signal and is still there
 ├── SessionError           a session was not opened, or could not go on
+│   ├── SessionCancelled   somebody called it off
 │   ├── NoRoute            no way of the wanted kind leads into the container
 │   └── SshError           SSH failed, at one of its steps
 │       ├── SshUnreachable   name, network, jump host or proxy command
@@ -145,6 +146,10 @@ class ProcessStays(ProcessError):
 
 class SessionError(EnvtuiError):
     """A session was not opened, or could not go on."""
+
+
+class SessionCancelled(SessionError):
+    """Somebody called it off."""
 
 
 class NoRoute(SessionError):

@@ -108,6 +108,7 @@ class KeyConsent:
         account: in the container.
         path: of the file that gets one line more.
         key_comment: the end of that line, by which it is found again.
+        otherwise: what is done without it, as a button says it.
     """
 
     container_id: str
@@ -115,13 +116,52 @@ class KeyConsent:
     account: str
     path: str
     key_comment: str
+    otherwise: str = "Use the engine's exec"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretQuestion:
+    """What a server or a key file wants to be told.
+
+    Attributes:
+        title: what it is for.
+        instructions: the server's own words, may be empty.
+        prompts: each with whether the answer may be seen.
+    """
+
+    title: str
+    instructions: str
+    prompts: tuple[tuple[str, bool], ...]
+
+
+AnyQuestion = HostKeyQuestion | KeyConsent | SecretQuestion
+
+
+@dataclass(frozen=True, slots=True)
+class SshDoor:
+    """How any SSH client gets into a container, through `sshd -i`.
+
+    Attributes:
+        user: account that is logged into.
+        host_key_alias: name of the container in `known_hosts_file`.
+        identity_file, known_hosts_file: absolute paths on this machine.
+        problem: why it can't be entered so, in words; "" where it can. Then only name and id count.
+    """
+
+    container_name: str
+    container_id: str
+    user: str = ""
+    host_key_alias: str = ""
+    identity_file: str = ""
+    known_hosts_file: str = ""
+    problem: str = ""
 
 
 class Consent(StrEnum):
     """What somebody says to it."""
 
     YES = "yes"
-    #: remembered: this container is entered by the engine
+    #: remembered: this container is entered without it
     NO = "no"
     #: nobody is there to be asked
     NOBODY = "nobody"
@@ -161,7 +201,11 @@ class ChannelOutcome:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnd:
-    """How a session ended, and what went through it."""
+    """How a session ended, and what went through it.
+
+    Attributes:
+        signal: name without SIG: what ended it there, or envtui itself (HANGUP).
+    """
 
     reason: EndReason
     status: int | None = None
@@ -176,7 +220,7 @@ class SessionEnd:
         """What a program passes on: the status, 128 and the signal's number, or 255 as ssh does."""
         if self.status is not None:
             return self.status
-        if self.reason is EndReason.SIGNAL:
+        if self.reason is EndReason.SIGNAL or self.signal:
             return _SIGNAL_BASE + _SIGNAL_NUMBERS.get(self.signal, 127)
         if self.reason is EndReason.ESCAPE:
             return 0
@@ -189,6 +233,8 @@ class SessionEnd:
             return "ended" if not self.status else f"ended with exit status {self.status}"
         if self.reason is EndReason.SIGNAL:
             return f"ended by signal {self.signal}"
+        if self.reason is EndReason.HANGUP and self.signal:
+            return f"envtui was ended by signal {self.signal}"
         words = {
             EndReason.LOST: "connection lost",
             EndReason.ESCAPE: "left",

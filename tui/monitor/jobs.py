@@ -172,10 +172,14 @@ class JobRunner:
             time.monotonic() - began,
             failure is not None,
         )
+        self.record(record)
+        return failure
+
+    def record(self, record: CommandRecord) -> None:
+        """Add a line to the command log."""
         with self._lock:
             self._commands = (*self._commands, record)[-_COMMANDS_KEPT:]
             self._store.put(COMMANDS, self._commands)
-        return failure
 
     def _update(self, number: int, **changes: object) -> Job:
         with self._lock:

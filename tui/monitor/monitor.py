@@ -19,6 +19,7 @@ from tui.monitor.log_saver import LogSaver
 from tui.monitor.log_watch import LogWatch
 from tui.monitor.poller import Poller, unexpected
 from tui.monitor.selection import Selection
+from tui.monitor.session_opening import SessionKeeper
 from tui.monitor.statistics_watch import StatisticsWatch
 from tui.monitor.store import Store
 from tui.monitor.topics import CONTAINERS, DATA_ROOT, ENGINE, SELECTION
@@ -72,6 +73,10 @@ class Monitor:
             )
         self.logs = LogWatch(workstation.logs, self.store, workstation.now) if workstation.logs else None
         self.saver = LogSaver(workstation.logs, self.store) if workstation.logs else None
+        #: None where the host offers no way into its containers
+        self.sessions: SessionKeeper | None = None
+        if workstation.shells is not None:
+            self.sessions = SessionKeeper(workstation.shells, self.exec_gate, self._jobs.record, read_only)
         self._questions = threading.BoundedSemaphore(_QUESTIONS_AT_ONCE)
 
     def start(self) -> None:
@@ -83,7 +88,8 @@ class Monitor:
     def stop(self) -> None:
         """Stop; threads that hang in a call are left to their deadlines.
 
-        Returns at once, or within a second where a file that is being saved has to go first.
+        Returns at once, or within a second where a file that is being saved has to go first, or within some
+        where a session has left something in its container that is just being ended.
         """
         for part in (self._containers, self._statistics, self._data_root):
             part.stop()
@@ -95,6 +101,8 @@ class Monitor:
             self.logs.stop()
         if self.saver is not None:
             self.saver.stop()
+        if self.sessions is not None:
+            self.sessions.stop()
 
     def begin_the_rest(self) -> None:
         """Begin to read what nobody waits for: the header's figures, environments; after the first paint."""

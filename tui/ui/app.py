@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import App
@@ -26,6 +26,9 @@ from tui.ui.ordered_keys import OrderedKeys
 from tui.ui.panes import PANES
 from tui.ui.screens.main import MainScreen
 from tui.ui.text import printable
+
+if TYPE_CHECKING:
+    from tui.ui.sessions import Show
 
 
 def _action_provider() -> Any:
@@ -73,6 +76,8 @@ class EnvtuiApp(App[None]):
         self.theme = settings.theme
         self.bridge = Bridge(monitor, self._complain)
         self.failure: BaseException | None = None
+        #: shows open sessions; None for this terminal
+        self.show_session: Show | None = None
         self._reported: set[int] = set()
 
     def get_default_screen(self) -> Screen[Any]:

@@ -1,1 +1,1 @@
-"""Ways into the containers: which one is taken, what runs at their end, and what is left when they close."""
+"""Ways into containers: which there are, what begins there, and what is taken away again."""

@@ -12,8 +12,8 @@ from tui.backends.docker import exec as commands
 from tui.backends.docker.http import EngineHttp
 from tui.model.errors import Conflict, NoSuchContainer
 
-#: In the environment of all that a session starts: `ENVTUI_SESSION=TAG:SID`, where SID is the number of
-#: the process, as the container counts, that leads the kernel's session.
+#: In the environment of everything that a session starts: `ENVTUI_SESSION=TAG:SID`, where SID is the number
+#: of the process, as the container counts, that leads the kernel's session.
 MARK = "ENVTUI_SESSION"
 
 _SHELL, _ROOT = "/bin/sh", "0"

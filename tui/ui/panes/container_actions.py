@@ -12,6 +12,7 @@ from tui.model.operations import STOP_GRACE_SECONDS, Operation, Plan, operation_
 from tui.ui.text import printable
 
 if TYPE_CHECKING:
+    from tui.model.environments import Environment
     from tui.model.services import Service
     from tui.ui.panes.containers import ContainersPane
 
@@ -68,6 +69,11 @@ def no_services(pane: ContainersPane) -> str | None:
     if pane.bridge.monitor.workstation.services is None:
         return "this host can't be asked for services"
     return not_running(pane)
+
+
+def under_cursor(pane: ContainersPane) -> tuple[Container, Environment | None] | None:
+    """The container that a shell is opened in."""
+    return (pane.current.container, None) if pane.current is not None else None
 
 
 def _chosen(pane: ContainersPane) -> tuple[Container, ...]:

@@ -15,6 +15,7 @@ from tui.monitor.topics import CONTAINERS, SELECTION, STATISTICS, Snapshot
 from tui.ui.actions import Action, Danger
 from tui.ui.panes import container_actions
 from tui.ui.panes.pane_columns import PaneColumn
+from tui.ui.panes.session_actions import session_actions
 from tui.ui.panes.table import TablePane
 from tui.ui.text import printable
 from tui.ui.widgets.columns import Column
@@ -147,6 +148,7 @@ class ContainersPane(TablePane[ContainerRow]):
             container_actions.nothing_chosen,
             hint="stop/start",
         ),
+        *session_actions("containers", "shell", "Shell", ("e",), container_actions.under_cursor),
         Action(
             "containers.restart",
             "Restart …",

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from tui.model.activation import activation_line
 from tui.ui.actions import Action
+from tui.ui.panes.session_actions import session_actions
 from tui.ui.text import printable
 
 if TYPE_CHECKING:
+    from tui.model.containers import Container
+    from tui.model.environments import Environment
     from tui.ui.panes.environments import EnvironmentsPane
 
 
@@ -64,7 +67,13 @@ def copy_activation(pane: EnvironmentsPane) -> None:
         pane.app.notify(printable(line), title="Copied", markup=False)
 
 
+def _chosen(pane: EnvironmentsPane) -> tuple[Container, Environment | None] | None:
+    row = pane.current
+    return (row.container, row.environment) if row is not None else None
+
+
 ACTIONS: tuple[Action[Any], ...] = (
+    *session_actions("environments", "session", "Session", ("enter", "e"), _chosen),
     Action("environments.packages", "Packages", ("i",), packages, why_not=_nothing_chosen, hint="packages"),
     Action("environments.copy_activation", "Copy the line that activates it", ("Y",), copy_activation,
            why_not=_no_activation, hint="activation"),

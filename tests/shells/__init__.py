@@ -1,0 +1,1 @@
+"""Sessions in containers: what can be shown without an engine."""

@@ -17,7 +17,8 @@ from tui.model.errors import EngineError, EngineRefused
 from tui.model.logs import Stream
 from tui.model.sessions import ChannelOutcome, Terminal
 
-# The engine's own, Ctrl-P Ctrl-Q, would hold every Ctrl-P of a shell back. Nobody types these four.
+# The engine's own, Ctrl-P Ctrl-Q, would hold every Ctrl-P of a shell back until the next key, as the first of
+# these is held back. It can't do without any; none is typed less than Ctrl-^, and nobody types all four.
 _DETACH_KEYS = "ctrl-^,ctrl-],ctrl-^,ctrl-]"
 # From this API on (docs.docker.com, API history) a terminal begins with its size.
 _CONSOLE_SIZE_API = (1, 42)

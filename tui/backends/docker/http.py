@@ -141,26 +141,22 @@ class EngineHttp:
     def connect(self, deadline: Deadline) -> HijackedSocket:
         """A connection of one's own, which any thread may close. Raises an EngineError."""
         endpoint, tls = self.endpoint, None
-        with self._explained(deadline):
+        connection: http.client.HTTPConnection
+        with self._explained(deadline), contextlib.ExitStack() as undo:
             if endpoint.socket_path is not None:
-                connection: http.client.HTTPConnection = _UnixConnection(
-                    endpoint.socket_path, deadline.remaining()
-                )
+                connection = _UnixConnection(endpoint.socket_path, deadline.remaining())
             else:
+                address = (endpoint.tcp_host, endpoint.tcp_port)
+                connection = http.client.HTTPConnection(*address, timeout=deadline.remaining())
                 if endpoint.tls is not None:
                     from tui.backends.docker.tls import TlsLayer
 
                     tls = TlsLayer(endpoint.tls, endpoint.tcp_host)
-                connection = http.client.HTTPConnection(
-                    endpoint.tcp_host, endpoint.tcp_port, timeout=deadline.remaining()
-                )
+            undo.callback(connection.close)
             connection.connect()
             stream = HijackedSocket(connection.sock, tls)
-            try:
-                stream.shake_hands(deadline)
-            except BaseException:
-                stream.close()
-                raise
+            stream.shake_hands(deadline)
+            undo.pop_all()
         return stream
 
     def _answer(

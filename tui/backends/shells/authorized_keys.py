@@ -232,6 +232,6 @@ def _entry(files: ContainerFiles, path: str) -> _Entry | None:
 
 
 def _stands_in(content: bytes, public_line: str) -> bool:
-    key = tuple(public_line.encode().split()[:2])
+    kind, key = public_line.encode().split()[:2]
     lines = (line.split() for line in content.split(b"\n"))
     return any(key in itertools.pairwise(words) for words in lines if words and not words[0].startswith(b"#"))

@@ -23,7 +23,7 @@ def configured(text: str, account: Account = DEV, files: dict[str, list[str]] | 
 
 
 def why(text: str, account: Account = DEV, is_locked: bool = False) -> str:
-    return why_no_key_login(configured(text, account), account, ("dev", "staff"), is_locked)
+    return why_no_key_login(configured(text, account), account, GROUPS, is_locked)
 
 
 def test_an_empty_file_means_openssh_defaults() -> None:

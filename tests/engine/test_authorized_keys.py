@@ -41,11 +41,11 @@ def modes(inside: Inside, *paths: str) -> list[str]:
 # -- logging in
 
 
-@pytest.mark.parametrize("user", ["root", "dev", "zed", "fin", "ash"])
-def test_ssh_logs_in_through_an_sshd_that_the_engine_starts(inside: Inside, user: str) -> None:
-    inside.put_key(user)
-    done = inside.ssh(inside.through_sshd(), user, "id -un; exit 7")
-    assert (done.stdout, done.returncode) == (f"{user}\n", 7), done.stderr
+def test_ssh_logs_in_through_an_sshd_that_the_engine_starts_whatever_the_shell(inside: Inside) -> None:
+    for user in ("root", "dev", "zed", "fin", "ash"):
+        inside.put_key(user)
+        done = inside.ssh(inside.through_sshd(), user, "id -un; exit 7")
+        assert (done.stdout, done.returncode) == (f"{user}\n", 7), done.stderr
 
 
 def test_ssh_logs_in_through_the_published_port(clean_engine: PrivateEngine, tmp_path: Path) -> None:

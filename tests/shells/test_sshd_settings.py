@@ -14,6 +14,7 @@ from tui.backends.shells.sshd_settings import (
 
 ROOT = Account("root", 0, 0, "/root", "/bin/bash")
 DEV = Account("dev", 1000, 1000, "/home/dev", "/bin/bash")
+GROUPS = ("dev", "staff")
 
 
 def configured(text: str, account: Account = DEV, files: dict[str, list[str]] | None = None) -> SshdSettings:

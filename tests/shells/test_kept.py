@@ -75,7 +75,8 @@ def test_answers_of_several_envtuis_and_threads_are_all_kept(tmp_path: Path) -> 
     program = (
         "import sys, pathlib, threading; from tui.backends.shells.consents import Consents;"
         "from tui.model.sessions import Consent; c = Consents(pathlib.Path(sys.argv[1]));"
-        "ts = [threading.Thread(target=c.remember, args=(sys.argv[2] + str(n), Consent.YES)) for n in range(8)];"
+        "go = lambda n: c.remember(sys.argv[2] + str(n), Consent.YES);"
+        "ts = [threading.Thread(target=go, args=(n,)) for n in range(8)];"
         "[t.start() for t in ts]; [t.join() for t in ts]"
     )
     several = [

@@ -232,7 +232,8 @@ def _entry(files: ContainerFiles, path: str) -> _Entry | None:
 
 
 def _stands_in(content: bytes, public_line: str) -> bool:
-    kind, blob, *_ = public_line.encode().split()
-    key = (kind, blob)
+    kind, key = public_line.encode().split()[:2]
     lines = (line.split() for line in content.split(b"\n"))
-    return any(key in itertools.pairwise(words) for words in lines if words and not words[0].startswith(b"#"))
+    told = (words for words in lines if words and not words[0].startswith(b"#"))
+    # options stand before the kind, a comment behind the key
+    return any(pair == (kind, key) for words in told for pair in itertools.pairwise(words))

@@ -178,8 +178,9 @@ def _read_settings(
         return _Read(settings, complaint, missing[1])
     if _NO_HOST_KEYS in said:
         return _Read(settings, "its sshd has no host keys: ssh-keygen -A makes them in the container")
-    last = next((line for line in reversed(said.splitlines()) if "config" in line.lower()), "").strip()
-    return _Read(settings, f"its sshd refuses its configuration ({printable(last)})" if last else "")
+    # the first line names the option, the last one counts them
+    first = next((line for line in said.splitlines() if "config" in line.lower()), "").strip()
+    return _Read(settings, f"its sshd refuses its configuration ({printable(first)})" if first else "")
 
 
 def _included(files: ContainerFiles, pattern: str) -> list[str]:

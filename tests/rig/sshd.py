@@ -1,4 +1,4 @@
-"""Throw-away OpenSSH servers on loopback: everything lives in one folder, nothing touches ~/.ssh or /etc/ssh."""
+"""Throw-away OpenSSH servers on loopback: all in one folder, nothing touches ~/.ssh or /etc/ssh."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Sshd:
         return False
 
     def processes(self) -> list[int]:
-        """All its processes, the server first; those of a connection call setsid, so that no group holds them."""
+        """All its processes, the server first; those of a connection call setsid: no group holds them."""
         assert self.proc is not None
         waiting, found = [self.proc.pid], []
         while waiting:

@@ -58,7 +58,7 @@ def session_actions(
     return (
         action(name, label, keys, hint=name),
         action(f"{name}_root", f"{label} as root", user="root"),
-        action(f"{name}_own", f"{label} as yourself ({own})", user=own),
+        action(f"{name}_own", f"{label} with your own uid and gid", user=own),
         action(f"{name}_ssh", f"{label} by SSH alone", route=RouteChoice.SSH),
         action(f"{name}_exec", f"{label} by the engine's exec", route=RouteChoice.EXEC),
     )

@@ -29,26 +29,40 @@ _WELCOME = (
 )  # fmt: skip
 _PYTHON = "/usr/bin/python3.11"
 _PYTHON_FOLDER = "/usr/lib/python3.11"
-_PACKAGES = ("coreutils",)
+_PACKAGES = ("coreutils", "ncurses-base")
 _FOLDERS = (
     "/usr/share/zsh/functions",
     "/usr/share/fish",
     "/usr/share/vim",
     _PYTHON_FOLDER,
     "/usr/lib/openssh",
-    "/usr/lib/terminfo",
-    "/usr/share/terminfo",
     "/usr/lib/locale/C.utf8",
     "/etc/zsh",
     "/etc/fish",
     "/etc/skel",
     "/etc/vim",
 )
-# What makes three quarters of those folders, and nobody needs here.
-_LEFT_OUT_NAMES = frozenset(
-    {"__pycache__", "test", "tests", "idlelib", "lib2to3", "pydoc_data", "turtledemo"}
-)
-_LEFT_OUT_VIM = frozenset({"doc", "lang", "spell", "tutor", "print", "tools", "keymap", "macros"})
+# Half of all files, which make the engine slow, and nobody needs here.
+_LEFT_OUT_NAMES = frozenset({"__pycache__", "test", "tests", "idlelib", "lib2to3", "pydoc_data"})
+_LEFT_OUT = {
+    "vim": frozenset(
+        [
+            "doc",
+            "lang",
+            "spell",
+            "tutor",
+            "print",
+            "tools",
+            "keymap",
+            "macros",
+            "indent",
+            "ftplugin",
+            "compiler",
+        ]
+    ),
+    "fish": frozenset({"man", "completions", "tools"}),
+    "zsh": frozenset({"AIX", "BSD", "Cygwin", "Darwin", "Mandriva", "Redhat", "Solaris", "X", "openSUSE"}),
+}
 _FILES = ("/etc/profile", "/etc/bash.bashrc", "/etc/inputrc", "/etc/debian_version", "/etc/os-release")
 _MERGED = ("bin", "sbin", "lib", "lib64")
 
@@ -157,11 +171,12 @@ class _Filling:
 
     def _programs(self) -> None:
         listed = subprocess.run(["dpkg", "-L", *_PACKAGES], capture_output=True, text=True, check=True).stdout
-        installed = [path for path in listed.split("\n") if "/bin/" in path or "/sbin/" in path]
+        places = ("/bin/", "/sbin/", "/terminfo/")
+        installed = [path for path in listed.split("\n") if any(place in path for place in places)]
         named = (find_program(name) for name in (*_NEEDED, *_WELCOME))
         for path in (*installed, *filter(None, named), _PYTHON, "/usr/sbin/nologin"):
             if os.path.isfile(path):
-                self._copy(path)
+                self._copy(path, keeps_links="/terminfo/" in path)
         self._link("usr/bin/sh", "dash")
         self._link("usr/bin/vi", "vim")
         self._link("usr/bin/python3", "python3.11")
@@ -211,7 +226,9 @@ class _Filling:
     def _tree(self, top: str) -> None:
         """A folder with all that it holds, links as they are."""
         for folder, folders, files in os.walk(top):
-            left_out = _LEFT_OUT_NAMES | (_LEFT_OUT_VIM if "/vim/" in folder else frozenset())
+            left_out = _LEFT_OUT_NAMES | next(
+                (names for part, names in _LEFT_OUT.items() if f"/share/{part}" in folder), frozenset()
+            )
             folders[:] = sorted(
                 name for name in folders if name not in left_out and not name.startswith("config-3")
             )

@@ -61,8 +61,8 @@ def of_ssh(server: Sshd, rounds: int) -> None:
     """100 MB through our channel and through the ssh program, one after the other, several times."""
     known = server.known_hosts()
     argv = [
-        "ssh", "-F", "none", "-p", str(server.port), "-i", str(server.client_key), "-o", f"UserKnownHostsFile={known}",
-        "-o", "IdentitiesOnly=yes", f"{server.user}@127.0.0.1",
+        "ssh", "-F", "none", "-p", str(server.port), "-i", str(server.client_key),
+        "-o", f"UserKnownHostsFile={known}", "-o", "IdentitiesOnly=yes", f"{server.user}@127.0.0.1",
     ]  # fmt: skip
     host = SshHost(
         "box", "127.0.0.1", server.port, server.user, identity_files=(str(server.client_key),),

@@ -21,6 +21,8 @@ from tui.ui.app import EnvtuiApp
 from tui.ui.panes.containers import ContainersPane
 from tui.ui.panes.environments import EnvironmentsPane
 from tui.ui.panes.logs import LogsPane
+from tui.ui.screens.confirm import ConfirmScreen
+from tui.ui.screens.session_opening import SessionOpeningScreen
 from tui.workstation import open_demo
 
 # Nothing comes from a clock that stands still but the backlog, which comes without a pause.
@@ -79,6 +81,12 @@ def at_rest(app: EnvtuiApp) -> bool:
     return is_known and alive <= owners.entitlements.keys() and not store._changed
 
 
+def asked(app: EnvtuiApp) -> bool:
+    """A session that is being opened has got as far as its question."""
+    is_opening = any(isinstance(screen, SessionOpeningScreen) for screen in app.screen_stack)
+    return not is_opening or isinstance(app.screen, ConfirmScreen)
+
+
 async def picture(
     name: str, size: tuple[int, int], keys: tuple[str, ...], update: bool, theme: str = "textual-dark"
 ) -> None:
@@ -95,7 +103,7 @@ async def picture(
                 await quiet(pilot)
                 # a key may bring other rows into view, and what it opens shows what was known then
                 await until_async(lambda: at_rest(app) and environments_settled(app) and settled(app))
-            await until_async(lambda: log_settled(app))
+            await until_async(lambda: log_settled(app) and asked(app))
             await quiet(pilot)
             drawn = app.export_screenshot(title="envtui", simplify=True)
     finally:
@@ -149,6 +157,12 @@ async def test_dialog_looks_as_in_the_screenshot(request: pytest.FixtureRequest)
     await picture(
         "stop-dialog", (120, 36), ("j", "space", "space", "s"), request.config.getoption("--update")
     )
+
+
+async def test_the_question_before_a_session_looks_as_in_the_screenshot(
+    request: pytest.FixtureRequest,
+) -> None:
+    await picture("session-dialog", (120, 36), ("j", "e"), bool(request.config.getoption("--update")))
 
 
 async def test_help_looks_as_in_the_screenshot(request: pytest.FixtureRequest) -> None:

@@ -8,19 +8,22 @@ program in its place, which is found out before anything is sent to it.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tui.model.errors import ChannelRefused, SshLost, SshSilent
+from tui.model.errors import ChannelRefused, SessionError, SshLost, SshSilent
 from tui.model.logs import Stream
 
 if TYPE_CHECKING:
     from tui.backends.base import ShellChannel
     from tui.model.sessions import ChannelOutcome, Terminal
 
+# Start-up files that take longer are rare; a shell that another program took the place of waits for ever.
+_IMPATIENT_SECONDS = 2.0
 # What a shell's start-up files print before our own line: messages of the day, not logs.
 _MOST_NOISE = 1 << 16
 # Only such a folder is put into a command line: it needs no quotes in any shell.
@@ -70,31 +73,77 @@ def hand_over(connection: CommandOpener, text: bytes, seconds: float) -> Start:
     script = (
         f'echo envtui-ready-""{mark}; umask 077; for p in {_PLACES}; do '
         f'd=$(mktemp -d "$p/envtui.XXXXXXXX" 2>/dev/null) && break; done; '
-        f'[ -n "$d" ] || exit 3; cat >"$d/start" || exit 4; echo envtui-folder-""{mark} "$d" end'
+        f'[ -n "$d" ] || exit 3; cat >"$d/start" || exit 4; '
+        f'[ -s "$d/start" ] || {{ rm -f "$d/start"; rmdir "$d"; exit 5; }}; '
+        f'echo envtui-folder-""{mark} "$d" end'
     )
-    channel = connection.channel(f"exec /bin/sh -c '{script}'", None, seconds)
-    timer = threading.Timer(seconds, channel.close)
-    timer.daemon = True
-    timer.start()
+    command = f"exec /bin/sh -c '{script}'"
+    # once more without impatience where it only took its time
+    return (
+        _try(connection, command, text, mark, seconds, _IMPATIENT_SECONDS)
+        or _try(connection, command, text, mark, seconds, seconds)
+        or _too_slow(seconds)
+    )
+
+
+def _too_slow(seconds: float) -> Start:
+    raise _silent(seconds)
+
+
+def _try(
+    connection: CommandOpener, command: str, text: bytes, mark: str, seconds: float, patience: float
+) -> Start | None:
+    """Hand it over; None where the account's shell took longer than the patience to run the command.
+
+    Its input is ended then: another program in the shell's place, which reads that as its own, ends too.
+    """
+    channel = connection.channel(command, None, seconds)
+    given = _Input(channel)
+    timers = [threading.Timer(patience, given.end), threading.Timer(seconds, channel.close)]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
     try:
-        return _converse(channel, text, mark, seconds)
+        taken = bytearray()
+        ready = f"envtui-ready-{mark}".encode()
+        _read_until(channel, taken, re.compile(re.escape(ready) + rb"\r?\n"), seconds)
+        if not given.take():
+            return None
+        channel.send(text)
+        channel.send_end()
+        told = re.compile(f"envtui-folder-{mark} ".encode() + rb"(\S+) end")
+        folder = _read_until(channel, taken, told, seconds)[1]
     finally:
-        timer.cancel()
+        for timer in timers:
+            timer.cancel()
         channel.close()
-
-
-def _converse(channel: ShellChannel, text: bytes, mark: str, seconds: float) -> Start:
-    taken = bytearray()
-    ready = f"envtui-ready-{mark}".encode()
-    _read_until(channel, taken, re.compile(re.escape(ready) + rb"\r?\n"), seconds)
-    channel.send(text)
-    channel.send_end()
-    told = re.compile(f"envtui-folder-{mark} ".encode() + rb"(\S+) end")
-    found = _read_until(channel, taken, told, seconds)
-    folder = found[1]
     if not _FOLDER.fullmatch(folder):
         raise ChannelRefused("No place for a file", "the account has no folder for temporary files")
     return Start(f"{folder.decode()}/start", f"envtui-begins-{mark}".encode())
+
+
+class _Input:
+    """The input of a command: either it is ended, or something is sent into it."""
+
+    def __init__(self, channel: ShellChannel) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._is_ended = self._is_taken = False
+
+    def end(self) -> None:
+        """End it, unless it is taken."""
+        with self._lock:
+            if self._is_taken:
+                return
+            self._is_ended = True
+        with contextlib.suppress(SessionError):
+            self._channel.send_end()
+
+    def take(self) -> bool:
+        """Whether something can be sent."""
+        with self._lock:
+            self._is_taken = not self._is_ended
+            return self._is_taken
 
 
 def _read_until(
@@ -123,16 +172,20 @@ def _why(outcome: ChannelOutcome, seconds: float) -> ChannelRefused | SshSilent 
     if outcome.status == 3:
         return ChannelRefused("No place for a file", "no folder for temporary files can be written to")
     if outcome.status is None:
-        return SshSilent(
-            "No answer to a command",
-            f"the account's start-up files take longer than {seconds:.0f} s, or start another program",
-            "In ~/.bashrc such lines belong behind a test for an interactive shell",
-            "channel",
-        )
+        return _silent(seconds)
     return ChannelRefused(
         "No command can be run",
         f"the account's shell ended with status {outcome.status} instead of running one",
         "Its start-up files may start another program: that belongs behind a test for an interactive shell",
+    )
+
+
+def _silent(seconds: float) -> SshSilent:
+    return SshSilent(
+        "No answer to a command",
+        f"the account's start-up files take longer than {seconds:.0f} s, or start another program",
+        "In ~/.bashrc such lines belong behind a test for an interactive shell",
+        "channel",
     )
 
 

@@ -13,13 +13,34 @@ __envtui_first_in_path() {
   esac
   export PATH
 }
-__envtui_kept_path() { # what the image had in PATH and /etc/profile dropped goes behind the rest
-  __envtui_rest=$__envtui_old_PATH
+__envtui_each() { # FUNCTION LIST: the function with each part of it, as in PATH
+  __envtui_rest=$2
   while [ -n "$__envtui_rest" ]; do
     __envtui_part=${__envtui_rest%%:*}
     case $__envtui_rest in *:*) __envtui_rest=${__envtui_rest#*:};; *) __envtui_rest=;; esac
-    case :$PATH: in *:"$__envtui_part":*) ;; *) [ -z "$__envtui_part" ] || PATH=$PATH:$__envtui_part;; esac
+    [ -z "$__envtui_part" ] || "$1"
   done
+}
+__envtui_keep() { case :$PATH: in *:"$__envtui_part":*) ;; *) PATH=$PATH:$__envtui_part;; esac; }
+__envtui_kept_path() { # what the image has in PATH and a start-up file dropped is still found, behind the rest
+  __envtui_each __envtui_keep "$__envtui_old_PATH"
+  export PATH
+}
+__envtui_miss() { case :$PATH: in *:"$__envtui_part":*) ;; *) __envtui_found=yes;; esac; }
+__envtui_sort() {
+  case :$__envtui_old_PATH: in
+    *:"$__envtui_part":*) __envtui_found=yes;;
+    *) if [ -z "$__envtui_found" ]; then __envtui_before_it=$__envtui_before_it$__envtui_part:
+      else __envtui_behind_it=$__envtui_behind_it:$__envtui_part; fi;;
+  esac
+}
+__envtui_image_path() { # after /etc/profile, which may set one that knows nothing of the image's
+  __envtui_found= __envtui_before_it= __envtui_behind_it=
+  __envtui_each __envtui_miss "$__envtui_old_PATH"
+  [ -n "$__envtui_found" ] || return 0
+  __envtui_found=
+  __envtui_each __envtui_sort "$PATH"
+  PATH=$__envtui_before_it$__envtui_old_PATH$__envtui_behind_it
   export PATH
 }
 __envtui_try() { # FUNCTION of a manager: whether it activates
@@ -111,7 +132,7 @@ __envtui_activate() {
 __envtui_tell() { # the first line: red where `python` is not the environment's
   __envtui_red= __envtui_said=
   __envtui_python=python
-  if ! [ -x "$__envtui_prefix/bin/python" ] && [ -x "$__envtui_prefix/bin/python3" ]; then __envtui_python=python3; fi
+  if [ -n "$__envtui_kind" ] && ! [ -x "$__envtui_prefix/bin/python" ] && [ -x "$__envtui_prefix/bin/python3" ]; then __envtui_python=python3; fi
   [ -n "$__envtui_kind" ] || command -v python >/dev/null 2>&1 || __envtui_python=python3
   __envtui_found=$(command -v "$__envtui_python" 2>/dev/null)
   case $__envtui_found in
@@ -155,13 +176,13 @@ __envtui_finish() {
   __envtui_kept_path
   __envtui_activate
   hash -r 2>/dev/null
-  __envtui_tell
 }
 __envtui_last() { # after the user's start-up files, whatever options they set, which are theirs again afterwards
   if [ -n "${ZSH_VERSION-}" ]; then
     setopt local_options local_traps no_err_exit no_err_return unset no_xtrace no_nomatch glob no_ksh_arrays \
       no_glob_subst no_warn_create_global no_sh_word_split no_aliases
     __envtui_finish
+    __envtui_tell
     return 0
   fi
   __envtui_options=$-
@@ -174,18 +195,20 @@ __envtui_last() { # after the user's start-up files, whatever options they set, 
   else
     __envtui_finish
   fi
+  __envtui_tell
   case $__envtui_options in *f*) set -f;; esac
   case $__envtui_options in *u*) set -u;; esac
   case $__envtui_options in *x*) set -x;; esac
   case $__envtui_options in *e*) set -e;; esac
 }
 __envtui_forget() {
-  unset -f __envtui_is_function __envtui_first_in_path __envtui_kept_path __envtui_try __envtui_conda __envtui_mamba \
+  unset -f __envtui_is_function __envtui_first_in_path __envtui_each __envtui_keep __envtui_kept_path \
+    __envtui_miss __envtui_sort __envtui_image_path __envtui_try __envtui_conda __envtui_mamba \
     __envtui_venv __envtui_no_venv __envtui_by_hand __envtui_system __envtui_activate_now __envtui_activate \
     __envtui_tell __envtui_take_back __envtui_finish __envtui_last __envtui_forget
   unset __envtui_kind __envtui_prefix __envtui_root __envtui_manager __envtui_program __envtui_mark __envtui_line \
     __envtui_place __envtui_needs __envtui_folder __envtui_old_PATH __envtui_had_PATH __envtui_old_ZDOTDIR \
     __envtui_had_ZDOTDIR __envtui_old_XDG_DATA_DIRS __envtui_had_XDG_DATA_DIRS __envtui_old_ENV __envtui_had_ENV \
     __envtui_rest __envtui_part __envtui_way __envtui_gone __envtui_options __envtui_red __envtui_said \
-    __envtui_python __envtui_found __envtui_shown __envtui_silent __envtui_file __envtui_text
+    __envtui_python __envtui_found __envtui_shown __envtui_silent __envtui_file __envtui_before_it __envtui_behind_it
 }

@@ -27,6 +27,7 @@ trap : INT
 trap __envtui_take_back EXIT
 # `||`: what sets -e and fails goes on
 [ ! -r /etc/profile ] || . /etc/profile || :
+__envtui_image_path
 for __envtui_file in ~/.bash_profile ~/.bash_login ~/.profile ""; do [ ! -r "$__envtui_file" ] || break; done
 [ -z "$__envtui_file" ] || . "$__envtui_file" || :
 # as in any terminal, where the files of the login did not do it

@@ -21,6 +21,7 @@ trap : INT
 [ -z "$__envtui_folder" ] || trap __envtui_take_back EXIT
 # `command`: an error in them ends them, and not our part
 [ ! -r /etc/profile ] || command . /etc/profile || :
+__envtui_image_path
 [ ! -r ~/.profile ] || command . ~/.profile || :
 # what an interactive one reads besides
 eval "__envtui_file=\"${ENV-}\""

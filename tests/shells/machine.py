@@ -24,11 +24,11 @@ SHELLS = {
 }
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[()].|[=>78])")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
-_VARIABLES = ("CONDA_PREFIX", "VIRTUAL_ENV", "FROM_ACTIVATE_D", "ENVTUI_SESSION")
+_NAMES = '("CONDA_PREFIX", "VIRTUAL_ENV", "FROM_ACTIVATE_D", "ENVTUI_SESSION")'
 _QUESTION = (
     'python -c \'import os, sys; print("<" + sys.prefix + ">", '
-    f'[os.environ.get(each, "") for each in {_VARIABLES}], '.replace("'", '"')
-    + "os.getsid(0), os.getppid())'; exit "
+    f'[os.environ.get(each, "") for each in {_NAMES}], '
+    "os.getsid(0), os.getppid())'; exit "
 )
 # Makes the folders read-only where a session would look for one, and with them the home, which lies in one.
 _READ_ONLY = """

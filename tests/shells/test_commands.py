@@ -1,4 +1,4 @@
-"""A command runs in its environment, with its arguments, streams and status as they are, and nothing of ours."""
+"""A command runs in its environment; its arguments, streams and status are its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _SH = {
     if shutil.which(argv[0])
 }
 _ARGUMENTS = (
-    "", "a b", "it's", '"', "$HOME `id` $(id)", "\\n\\", "new\nline\n", "\t", "*", "~", "-e", "--", "日本", "%s", "!!",
+    "", "a b", "it's", '"', "$HOME `id` $(id)", "\\n\\", "new\nline\n", "\t", "*", "~", "-e",
+    "--", "日本", "%s", "!!",
 )  # fmt: skip
 _ECHO = (
     "python",
@@ -131,4 +132,4 @@ def test_the_images_variables_from_a_file(tmp_path: Path, sh: list[str]) -> None
 def test_what_the_image_has_exported_is_not_ours_to_change(machine: Machine, sh: list[str]) -> None:
     names = dict.fromkeys("abcdefghijklmnopqrstuvwxyz", "the image's")
     done = run(sh, entry(machine.environments["conda"], "env"), **names)
-    assert set(f"{name}=the image's" for name in names) <= set(done.stdout.decode().splitlines())
+    assert {f"{name}=the image's" for name in names} <= set(done.stdout.decode().splitlines())

@@ -1,7 +1,8 @@
-"""The first line tells route, container, environment and `python`, red where that is not the environment's."""
+"""The first line tells route, container, environment and `python`, red where that is another's."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def first_line(home: Home, environment: Environment | None, shell: str = "bash",
         session.wait_for(r"envtui: .* · .*\n", 60)
         session.send("exit 4\r")
         assert session.wait_exit() == 4
-        raw = session.raw.decode()
+        # what a shell does to its terminal
+        raw = re.sub(r"\x1b\[[?>=].*?[a-z]", "", session.raw.decode())
     return next(line for line in raw.split("\r\n") if "envtui: " in line)
 
 

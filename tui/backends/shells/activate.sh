@@ -3,7 +3,7 @@
 # Functions only: they are read before the user's start-up files, so that no alias gets into them. Facts: enter.sh.
 __envtui_is_function() {
   if [ -n "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" ]; then typeset -f "$1" >/dev/null 2>&1; return; fi
-  case $(command -V "$1" 2>/dev/null) in *function*) return 0;; esac
+  case $(\command -V "$1" 2>/dev/null) in *function*) return 0;; esac
   return 1
 }
 __envtui_first_in_path() {
@@ -134,7 +134,7 @@ __envtui_tell() { # the first line: red where `python` is not the environment's
   __envtui_python=python
   if [ -n "$__envtui_kind" ] && ! [ -x "$__envtui_prefix/bin/python" ] && [ -x "$__envtui_prefix/bin/python3" ]; then __envtui_python=python3; fi
   [ -n "$__envtui_kind" ] || command -v python >/dev/null 2>&1 || __envtui_python=python3
-  __envtui_found=$(command -v "$__envtui_python" 2>/dev/null)
+  __envtui_found=$(\command -v "$__envtui_python" 2>/dev/null)
   case $__envtui_found in
     /*) case $__envtui_found in *[!]A-Za-z0-9_./+@:,~=%[\ -]*) __envtui_shown='in another folder';; *) __envtui_shown=$__envtui_found;; esac;;
     alias*) __envtui_shown='an alias';;

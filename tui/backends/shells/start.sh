@@ -27,3 +27,4 @@ __envtui_image_path
 eval "__envtui_file=\"${ENV-}\""
 [ -z "$__envtui_file" ] || [ ! -r "$__envtui_file" ] || command . "$__envtui_file" || :
 __envtui_end
+:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,11 @@ def entry(environment: Environment | None, *command: str, **fields: object) -> E
 
 
 def run(
-    sh: list[str], wanted: Entry, folder: Path | None = None, stdin: bytes = b"", **variables: str
+    sh: list[str],
+    wanted: Entry,
+    folder: Path | None = None,
+    stdin: bytes = b"",
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """By argv as the engine does it, or by a file in a folder."""
     if folder is None:
@@ -44,7 +49,7 @@ def run(
         folder.mkdir()
         (folder / "start").write_bytes(start_text(wanted))
         argv = [*sh, folder / "start"]
-    environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "PYTHONIOENCODING": "utf-8", **variables}
+    environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", **(variables or {})}
     return subprocess.run(argv, input=stdin, capture_output=True, env=environ, timeout=60)
 
 
@@ -131,5 +136,5 @@ def test_the_images_variables_from_a_file(tmp_path: Path, sh: list[str]) -> None
 
 def test_what_the_image_has_exported_is_not_ours_to_change(machine: Machine, sh: list[str]) -> None:
     names = dict.fromkeys("abcdefghijklmnopqrstuvwxyz", "the image's")
-    done = run(sh, entry(machine.environments["conda"], "env"), **names)
+    done = run(sh, entry(machine.environments["conda"], "env"), variables=names)
     assert {f"{name}=the image's" for name in names} <= set(done.stdout.decode().splitlines())

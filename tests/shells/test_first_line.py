@@ -19,8 +19,8 @@ def home(machine: Machine, tmp_path: Path) -> Home:
     return Home(machine, tmp_path)
 
 
-def first_line(home: Home, environment: Environment | None, shell: str = "bash", **fields: object) -> str:
-    with home.open(environment, shell, **fields) as session:
+def first_line(home: Home, environment: Environment | None, shell: str = "bash") -> str:
+    with home.open(environment, shell) as session:
         session.wait_for(r"envtui: .* · .*\n", 60)
         session.send("exit 4\r")
         assert session.wait_exit() == 4

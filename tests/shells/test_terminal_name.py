@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from tui.backends.shells.entering import Entry, exec_argv
 
 
-def chosen(wanted: str, is_terminal: bool = True, **variables: str) -> str:
+def chosen(wanted: str, variables: Mapping[str, str] | None = None, is_terminal: bool = True) -> str:
     entry = Entry("c", None, "engine exec", "0" * 32, ("printenv", "TERM"), is_terminal, wanted)
-    environ = {"PATH": "/usr/bin:/bin", "TERM": "dumb", **variables}
+    environ = {"PATH": "/usr/bin:/bin", "TERM": "dumb", **(variables or {})}
     return subprocess.run(
         exec_argv(entry), env=environ, capture_output=True, text=True, timeout=30
     ).stdout.strip()
@@ -39,7 +40,7 @@ def test_one_that_is_described_elsewhere(tmp_path: Path, place: str, folder: str
     name = describe(tmp_path / ".terminfo" / folder / "xterm-kitten")
     told = {"home": {"HOME": str(tmp_path)}, "TERMINFO": {"TERMINFO": f"{tmp_path}/.terminfo"}}
     variables = told.get(place, {"TERMINFO_DIRS": f"/nowhere:{tmp_path}/.terminfo"})
-    assert chosen(name, **variables) == name
+    assert chosen(name, variables) == name
 
 
 def test_without_a_terminal_it_stays() -> None:

@@ -60,8 +60,10 @@ __envtui_conda() {
 }
 __envtui_mamba() {
   __envtui_is_function "$__envtui_program" && __envtui_try "$__envtui_program" && return
-  MAMBA_EXE=$__envtui_manager MAMBA_ROOT_PREFIX=${__envtui_root:-${MAMBA_ROOT_PREFIX-}}
-  export MAMBA_EXE MAMBA_ROOT_PREFIX
+  MAMBA_EXE=$__envtui_manager
+  export MAMBA_EXE
+  # mamba 2 called by its path does not find it alone
+  [ -z "$__envtui_root" ] || { MAMBA_ROOT_PREFIX=$__envtui_root; export MAMBA_ROOT_PREFIX; }
   \eval "$("$__envtui_manager" shell hook -s posix </dev/null 2>/dev/null)"
   __envtui_is_function "$__envtui_program" && __envtui_try "$__envtui_program" && return
   # mamba 1 is conda's sister

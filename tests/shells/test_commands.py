@@ -116,6 +116,15 @@ def test_an_activation_that_fails_is_made_by_hand_without_a_word(tmp_path: Path,
     assert (done.stdout.decode(), done.stderr) == (f"{prefix}\n", b"")
 
 
+@pytest.mark.parametrize("file", ["etc/conda/activate.d/a.sh", "bin/activate"])
+def test_a_script_of_the_environment_with_a_syntax_error(tmp_path: Path, sh: list[str], file: str) -> None:
+    prefix = make_prefix(tmp_path / "vision")
+    (prefix / file).write_text("if then\n")
+    kind = EnvironmentKind.VENV if file == "bin/activate" else EnvironmentKind.CONDA
+    done = run(sh, entry(environment_of(prefix, kind), "python", "-c", "import sys; print(sys.prefix)"))
+    assert (done.stdout.decode(), done.stderr) == (f"{prefix}\n", b"")
+
+
 def test_an_environment_that_is_gone_runs_nothing(sh: list[str]) -> None:
     gone = environment_of(Path("/no/such\x1b env"), EnvironmentKind.CONDA)
     done = run(sh, entry(gone, "echo", "ran"))

@@ -172,8 +172,9 @@ def test_where_the_shell_is_none_there_is_another(home: Home, variable: str, wan
 
 
 def test_the_accounts_shell_where_none_is_named(home: Home) -> None:
-    home.variables["SHELL"] = "/usr/bin/dash"
-    assert home.ask(None, "", lines=["echo it is $SHELL"]).says("it is /usr/bin/dash")
+    needs("dash")
+    home.variables["SHELL"] = SHELLS["dash"]
+    assert home.ask(None, "", lines=["echo it is $SHELL"]).says(f"it is {SHELLS['dash']}")
 
 
 def test_an_unknown_shell_is_replaced_and_said(home: Home) -> None:
@@ -211,6 +212,8 @@ def test_a_file_in_another_folder_is_not_removed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", list(SHELLS))
 def test_without_a_folder_that_can_be_written(home: Home, shell: str) -> None:
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, timeout=30).returncode:
+        pytest.skip("folders can't be made read-only here")
     start(home, shell, "echo its start-up file\n")
     environment = home.machine.environments["conda"]
     told = home.ask(environment, shell, status=7, read_only=True)

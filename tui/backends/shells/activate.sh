@@ -43,6 +43,17 @@ __envtui_image_path() { # after /etc/profile, which may set one that knows nothi
   PATH=$__envtui_before_it$__envtui_old_PATH$__envtui_behind_it
   export PATH
 }
+__envtui_run() { # . FILE or eval TEXT: an error in it ends it, and not us, as it would in dash without `command`
+  case ${ZSH_VERSION:+zsh}$1 in
+    # which takes what `command` runs for a program, and goes on anyway
+    zsh.) \. "$2";;
+    zsheval) \eval "$2";;
+    *) command "$1" "$2";;
+  esac
+}
+__envtui_no_alias() { # NAME: dash takes an alias even where a function is defined; the others are told not to
+  [ -n "${BASH_VERSION-}${ZSH_VERSION-}" ] || unalias "$1" 2>/dev/null || :
+}
 __envtui_try() { # FUNCTION of a manager: whether it activates
   \unset CONDA_PS1_BACKUP
   if [ -n "${__envtui_silent-}" ]; then
@@ -53,25 +64,28 @@ __envtui_try() { # FUNCTION of a manager: whether it activates
   [ "${CONDA_PREFIX-}" = "$__envtui_prefix" ] || [ "${CONDA_PREFIX-}" -ef "$__envtui_prefix" ]
 }
 __envtui_conda() {
+  __envtui_no_alias conda
   __envtui_is_function conda && __envtui_try conda && return
   # bin/activate of an installation activates base in dash, whatever it is told
   [ -r "$__envtui_root/etc/profile.d/conda.sh" ] || return
-  \. "$__envtui_root/etc/profile.d/conda.sh" && __envtui_is_function conda && __envtui_try conda
+  __envtui_run . "$__envtui_root/etc/profile.d/conda.sh"
+  __envtui_is_function conda && __envtui_try conda
 }
 __envtui_mamba() {
+  __envtui_no_alias "$__envtui_program"
   __envtui_is_function "$__envtui_program" && __envtui_try "$__envtui_program" && return
   MAMBA_EXE=$__envtui_manager
   export MAMBA_EXE
   # mamba 2 called by its path does not find it alone
   [ -z "$__envtui_root" ] || { MAMBA_ROOT_PREFIX=$__envtui_root; export MAMBA_ROOT_PREFIX; }
-  \eval "$("$__envtui_manager" shell hook -s posix </dev/null 2>/dev/null)"
+  __envtui_run eval "$("$__envtui_manager" shell hook -s posix </dev/null 2>/dev/null)" 2>/dev/null
   __envtui_is_function "$__envtui_program" && __envtui_try "$__envtui_program" && return
   # mamba 1 is conda's sister
   [ "$__envtui_program" = mamba ] && __envtui_conda
 }
 __envtui_venv() {
   [ -r "$__envtui_prefix/bin/activate" ] || return
-  \. "$__envtui_prefix/bin/activate" 2>/dev/null
+  __envtui_run . "$__envtui_prefix/bin/activate" 2>/dev/null
   [ "${VIRTUAL_ENV-}" = "$__envtui_prefix" ] || [ "${VIRTUAL_ENV-}" -ef "$__envtui_prefix" ]
 }
 __envtui_no_venv() { # one that the image or a start-up file has active
@@ -89,9 +103,7 @@ __envtui_by_hand() {
       CONDA_PROMPT_MODIFIER="($__envtui_mark) "
       export CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_SHLVL CONDA_PROMPT_MODIFIER
       for __envtui_part in "$__envtui_prefix"/etc/conda/activate.d/*.sh; do
-        [ -r "$__envtui_part" ] || continue
-        # `command`: an error in it ends it, and not us; zsh does so anyway, and takes `command` for a program
-        if [ -n "${ZSH_VERSION-}" ]; then \. "$__envtui_part"; else command . "$__envtui_part"; fi
+        [ ! -r "$__envtui_part" ] || __envtui_run . "$__envtui_part"
       done;;
   esac
   PS1="($__envtui_mark) ${PS1-}"
@@ -205,7 +217,8 @@ __envtui_last() { # after the user's start-up files, whatever options they set, 
 }
 __envtui_forget() {
   unset -f __envtui_is_function __envtui_first_in_path __envtui_each __envtui_keep __envtui_kept_path \
-    __envtui_miss __envtui_sort __envtui_image_path __envtui_try __envtui_conda __envtui_mamba \
+    __envtui_miss __envtui_sort __envtui_image_path __envtui_run __envtui_no_alias \
+    __envtui_try __envtui_conda __envtui_mamba \
     __envtui_venv __envtui_no_venv __envtui_by_hand __envtui_system __envtui_activate_now __envtui_activate \
     __envtui_tell __envtui_take_back __envtui_finish __envtui_last __envtui_forget
   unset __envtui_kind __envtui_prefix __envtui_root __envtui_manager __envtui_program __envtui_mark __envtui_line \

@@ -24,6 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(reason)
     if not config.getoption("--full-sessions"):
         # not skipped: there are hundreds
+        config.hook.pytest_deselected(items=[item for item in items if "full_sessions" in item.keywords])
         items[:] = [item for item in items if "full_sessions" not in item.keywords]
 
 

@@ -26,7 +26,8 @@ quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
 case $what in
   hook)
     if [ "$program" = conda ]; then
-      case $kind in fish) cat "$root/etc/fish/conf.d/conda.fish";; *) cat "$root/etc/profile.d/conda.sh";; esac
+      case $kind in fish) file=etc/fish/conf.d/conda.fish;; *) file=etc/profile.d/conda.sh;; esac
+      cat "$root/$file"
       echo 'conda activate base'
       exit
     fi
@@ -70,7 +71,9 @@ case $what in
     [ "$level" -gt 0 ] || exit 0
     next=$((level - 1)) prefix= name=
     path=:$PATH:; path=${path%%":$old/bin:"*}:${path#*":$old/bin:"}
-    if [ $next -gt 0 ]; then eval "prefix=\$CONDA_PREFIX_$next"; path=$prefix/bin$path; name=${prefix##*/}; fi;;
+    if [ $next -gt 0 ]; then
+      eval "prefix=\$CONDA_PREFIX_$next"; path=$prefix/bin$path; name=${prefix##*/}
+    fi;;
   *) exit 2;;
 esac
 path=${path#:} path=${path%:}

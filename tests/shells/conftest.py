@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.rig.managers import environment_of, make_conda, make_micromamba, make_prefix
-from tests.shells.machine import SHELLS, Machine
+from tests.shells.machine import Machine
 from tui.model.environments import EnvironmentKind
 
 
@@ -34,8 +34,3 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
             "unowned": environment_of(make_prefix(top / "left $HOME"), kind),
         },
     )
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "shell" in metafunc.fixturenames:
-        metafunc.parametrize("shell", list(SHELLS))

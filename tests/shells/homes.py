@@ -104,7 +104,10 @@ SPECIAL: dict[tuple[str, str], Start] = {
 def every(shells: tuple[str, ...] | list[str]) -> list[tuple[str, str, Start]]:
     """Shell, name of a home, and what makes it."""
     usual = [(shell, name, make) for shell in shells for name, make in HOMES.items()]
-    return usual + [(shell, name, make) for (shell, name), make in SPECIAL.items() if shell in shells]
+    special = [(shell, name, make) for (shell, name), make in SPECIAL.items() if shell in shells]
+    # the one that is run must be here, too
+    here = [each for each in special if not any(other in each[1] for other in {"zsh", "fish"} - set(shells))]
+    return usual + here
 
 
 def files_with(folder: Path, word: bytes) -> list[str]:

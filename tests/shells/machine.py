@@ -10,9 +10,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.rig.terminal import TerminalSession
-from tui.backends.shells.entering import Entry, exec_argv
+from tui.backends.shells.entering import Entry, exec_argv, start_text
 from tui.model.environments import Environment
 
 #: Those that are here, by the name that the tests call them.
@@ -23,10 +24,17 @@ SHELLS = {
 }
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[()].|[=>78])")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
+_NAMES = '("CONDA_PREFIX", "VIRTUAL_ENV", "FROM_ACTIVATE_D", "ENVTUI_SESSION")'
 _QUESTION = (
-    'python -c \'import os, sys; print("<" + sys.prefix + ">", [os.environ.get(each, "") for each in ("CONDA_PREFIX", '
-    '"VIRTUAL_ENV", "FROM_ACTIVATE_D", "ENVTUI_SESSION")], os.getsid(0), os.getppid())\'; exit %d'
+    'python -c \'import os, sys; print("<" + sys.prefix + ">", '
+    f'[os.environ.get(each, "") for each in {_NAMES}], '
+    "os.getsid(0), os.getppid())'; exit "
 )
+# Makes the folders read-only where a session would look for one, and with them the home, which lies in one.
+_READ_ONLY = """
+for each in /tmp /dev/shm /run; do mount --bind $each $each; mount -o remount,ro,bind $each; done
+exec "$@"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,12 @@ class Told:
         """Its lines without what moves and colours."""
         return _ESCAPES.sub("", self.raw).replace("\r", "\n")
 
+    def says(self, line: str) -> bool:
+        """Whether it printed this line; the prompt may stand before it, where keys came early."""
+        return any(each.endswith(line) for each in self.plain.splitlines())
+
     def _answer(self) -> re.Match[str]:
-        found = re.search(r"^<(/.*)> (\[.*\]) (\d+) (\d+)$", self.plain, re.MULTILINE)
+        found = re.search(r"<(/.*)> (\[.*\]) (\d+) (\d+)$", self.plain, re.MULTILINE)
         assert found, f"no answer: {self.status}\n{self.raw}"
         return found
 
@@ -119,21 +131,40 @@ class Home:
         """What is left in the folder for temporary files."""
         return sorted(each.name for each in self.temporary.iterdir() if not each.name.startswith("fish."))
 
-    def open(self, environment: Environment | None, shell: str, **fields: object) -> TerminalSession:
-        """Opens a session."""
+    def open(
+        self,
+        environment: Environment | None,
+        shell: str,
+        shell_path: str = "",
+        by_file: bool = False,
+        read_only: bool = False,
+        **fields: Any,
+    ) -> TerminalSession:
+        """Opens a session.
+
+        Args:
+            environment: made active.
+            shell: of `SHELLS`; "" for `shell_path`.
+            shell_path: as it is wanted, "" for the account's.
+            by_file: as over SSH, from a file.
+            read_only: no folder can be written where a session would look for one.
+            fields: of the entry.
+        """
         self.temporary.mkdir(exist_ok=True, parents=True)
-        entry = Entry(
-            "training",
-            environment,
-            "engine exec",
-            self.tag,
-            shell=self.machine.shell(shell),
-            **fields,  # type: ignore[arg-type]
-        )
+        wanted = self.machine.shell(shell) if shell else shell_path
+        entry = Entry("training", environment, "engine exec", self.tag, shell=wanted, **fields)
         variables: dict[str, str | None] = dict.fromkeys(os.environ)
         variables |= {"HOME": str(self.path), "TMPDIR": str(self.temporary), "PATH": _PATH, "LANG": "C.UTF-8"}
         variables |= {"TERM": "xterm-256color", "COLORTERM": None, **self.variables}
-        return TerminalSession(exec_argv(entry), columns=250, env=variables, cwd="/")
+        argv = exec_argv(entry)
+        if by_file:
+            folder = self.temporary / "envtui.f1le"
+            folder.mkdir()
+            (folder / "start").write_bytes(start_text(entry))
+            argv = ["/bin/sh", str(folder / "start")]
+        if read_only:
+            argv = ["unshare", "--mount", "/bin/sh", "-c", _READ_ONLY, "sh", *argv]
+        return TerminalSession(argv, columns=250, env=variables, cwd="/")
 
     def ask(
         self,
@@ -141,12 +172,12 @@ class Home:
         shell: str,
         lines: Sequence[str] = (),
         status: int = 0,
-        **fields: object,
+        **fields: Any,
     ) -> Told:
         """Opens a session, types the lines and the question, and leaves it."""
         with self.open(environment, shell, **fields) as session:
             session.wait_for(r"envtui: engine exec · .*\n", 60)
-            for line in (*lines, _QUESTION % status):
+            for line in (*lines, f"{_QUESTION}{status}"):
                 session.send(line + "\r")
             ended = session.wait_exit(60)
             return Told(ended, session.raw.decode("utf-8", "replace"))

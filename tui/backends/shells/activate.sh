@@ -3,7 +3,7 @@
 # Functions only: they are read before the user's start-up files, so that no alias gets into them. Facts: enter.sh.
 __envtui_is_function() {
   if [ -n "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" ]; then typeset -f "$1" >/dev/null 2>&1; return; fi
-  case $(command -V "$1" 2>/dev/null) in *function*) return 0;; esac
+  case $(\command -V "$1" 2>/dev/null) in *function*) return 0;; esac
   return 1
 }
 __envtui_first_in_path() {
@@ -13,14 +13,46 @@ __envtui_first_in_path() {
   esac
   export PATH
 }
-__envtui_kept_path() { # what the image had in PATH and /etc/profile dropped goes behind the rest
-  __envtui_rest=$__envtui_old_PATH
+__envtui_each() { # FUNCTION LIST: the function with each part of it, as in PATH
+  __envtui_rest=$2
   while [ -n "$__envtui_rest" ]; do
     __envtui_part=${__envtui_rest%%:*}
     case $__envtui_rest in *:*) __envtui_rest=${__envtui_rest#*:};; *) __envtui_rest=;; esac
-    case :$PATH: in *:"$__envtui_part":*) ;; *) [ -z "$__envtui_part" ] || PATH=$PATH:$__envtui_part;; esac
+    [ -z "$__envtui_part" ] || "$1"
   done
+}
+__envtui_keep() { case :$PATH: in *:"$__envtui_part":*) ;; *) PATH=$PATH:$__envtui_part;; esac; }
+__envtui_kept_path() { # what the image has in PATH and a start-up file dropped is still found, behind the rest
+  __envtui_each __envtui_keep "$__envtui_old_PATH"
   export PATH
+}
+__envtui_miss() { case :$PATH: in *:"$__envtui_part":*) ;; *) __envtui_found=yes;; esac; }
+__envtui_sort() {
+  case :$__envtui_old_PATH: in
+    *:"$__envtui_part":*) __envtui_found=yes;;
+    *) if [ -z "$__envtui_found" ]; then __envtui_before_it=$__envtui_before_it$__envtui_part:
+      else __envtui_behind_it=$__envtui_behind_it:$__envtui_part; fi;;
+  esac
+}
+__envtui_image_path() { # after /etc/profile, which may set one that knows nothing of the image's
+  __envtui_found= __envtui_before_it= __envtui_behind_it=
+  __envtui_each __envtui_miss "$__envtui_old_PATH"
+  [ -n "$__envtui_found" ] || return 0
+  __envtui_found=
+  __envtui_each __envtui_sort "$PATH"
+  PATH=$__envtui_before_it$__envtui_old_PATH$__envtui_behind_it
+  export PATH
+}
+__envtui_run() { # . FILE or eval TEXT: an error in it ends it, and not us, as it would in dash without `command`
+  case ${ZSH_VERSION:+zsh}$1 in
+    # which takes what `command` runs for a program, and goes on anyway
+    zsh.) \. "$2";;
+    zsheval) \eval "$2";;
+    *) command "$1" "$2";;
+  esac
+}
+__envtui_no_alias() { # NAME: dash takes an alias even where a function is defined; the others are told not to
+  [ -n "${BASH_VERSION-}${ZSH_VERSION-}" ] || unalias "$1" 2>/dev/null || :
 }
 __envtui_try() { # FUNCTION of a manager: whether it activates
   \unset CONDA_PS1_BACKUP
@@ -32,23 +64,28 @@ __envtui_try() { # FUNCTION of a manager: whether it activates
   [ "${CONDA_PREFIX-}" = "$__envtui_prefix" ] || [ "${CONDA_PREFIX-}" -ef "$__envtui_prefix" ]
 }
 __envtui_conda() {
+  __envtui_no_alias conda
   __envtui_is_function conda && __envtui_try conda && return
   # bin/activate of an installation activates base in dash, whatever it is told
   [ -r "$__envtui_root/etc/profile.d/conda.sh" ] || return
-  \. "$__envtui_root/etc/profile.d/conda.sh" && __envtui_is_function conda && __envtui_try conda
+  __envtui_run . "$__envtui_root/etc/profile.d/conda.sh"
+  __envtui_is_function conda && __envtui_try conda
 }
 __envtui_mamba() {
+  __envtui_no_alias "$__envtui_program"
   __envtui_is_function "$__envtui_program" && __envtui_try "$__envtui_program" && return
-  MAMBA_EXE=$__envtui_manager MAMBA_ROOT_PREFIX=${__envtui_root:-${MAMBA_ROOT_PREFIX-}}
-  export MAMBA_EXE MAMBA_ROOT_PREFIX
-  \eval "$("$__envtui_manager" shell hook -s posix </dev/null 2>/dev/null)"
+  MAMBA_EXE=$__envtui_manager
+  export MAMBA_EXE
+  # mamba 2 called by its path does not find it alone
+  [ -z "$__envtui_root" ] || { MAMBA_ROOT_PREFIX=$__envtui_root; export MAMBA_ROOT_PREFIX; }
+  __envtui_run eval "$("$__envtui_manager" shell hook -s posix </dev/null 2>/dev/null)" 2>/dev/null
   __envtui_is_function "$__envtui_program" && __envtui_try "$__envtui_program" && return
   # mamba 1 is conda's sister
   [ "$__envtui_program" = mamba ] && __envtui_conda
 }
 __envtui_venv() {
   [ -r "$__envtui_prefix/bin/activate" ] || return
-  \. "$__envtui_prefix/bin/activate" 2>/dev/null
+  __envtui_run . "$__envtui_prefix/bin/activate" 2>/dev/null
   [ "${VIRTUAL_ENV-}" = "$__envtui_prefix" ] || [ "${VIRTUAL_ENV-}" -ef "$__envtui_prefix" ]
 }
 __envtui_no_venv() { # one that the image or a start-up file has active
@@ -66,9 +103,7 @@ __envtui_by_hand() {
       CONDA_PROMPT_MODIFIER="($__envtui_mark) "
       export CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_SHLVL CONDA_PROMPT_MODIFIER
       for __envtui_part in "$__envtui_prefix"/etc/conda/activate.d/*.sh; do
-        [ -r "$__envtui_part" ] || continue
-        # `command`: an error in it ends it, and not us; zsh does so anyway, and takes `command` for a program
-        if [ -n "${ZSH_VERSION-}" ]; then \. "$__envtui_part"; else command . "$__envtui_part"; fi
+        [ ! -r "$__envtui_part" ] || __envtui_run . "$__envtui_part"
       done;;
   esac
   PS1="($__envtui_mark) ${PS1-}"
@@ -111,9 +146,9 @@ __envtui_activate() {
 __envtui_tell() { # the first line: red where `python` is not the environment's
   __envtui_red= __envtui_said=
   __envtui_python=python
-  if ! [ -x "$__envtui_prefix/bin/python" ] && [ -x "$__envtui_prefix/bin/python3" ]; then __envtui_python=python3; fi
+  if [ -n "$__envtui_kind" ] && ! [ -x "$__envtui_prefix/bin/python" ] && [ -x "$__envtui_prefix/bin/python3" ]; then __envtui_python=python3; fi
   [ -n "$__envtui_kind" ] || command -v python >/dev/null 2>&1 || __envtui_python=python3
-  __envtui_found=$(command -v "$__envtui_python" 2>/dev/null)
+  __envtui_found=$(\command -v "$__envtui_python" 2>/dev/null)
   case $__envtui_found in
     /*) case $__envtui_found in *[!]A-Za-z0-9_./+@:,~=%[\ -]*) __envtui_shown='in another folder';; *) __envtui_shown=$__envtui_found;; esac;;
     alias*) __envtui_shown='an alias';;
@@ -155,13 +190,13 @@ __envtui_finish() {
   __envtui_kept_path
   __envtui_activate
   hash -r 2>/dev/null
-  __envtui_tell
 }
 __envtui_last() { # after the user's start-up files, whatever options they set, which are theirs again afterwards
   if [ -n "${ZSH_VERSION-}" ]; then
     setopt local_options local_traps no_err_exit no_err_return unset no_xtrace no_nomatch glob no_ksh_arrays \
       no_glob_subst no_warn_create_global no_sh_word_split no_aliases
     __envtui_finish
+    __envtui_tell
     return 0
   fi
   __envtui_options=$-
@@ -174,18 +209,21 @@ __envtui_last() { # after the user's start-up files, whatever options they set, 
   else
     __envtui_finish
   fi
+  __envtui_tell
   case $__envtui_options in *f*) set -f;; esac
   case $__envtui_options in *u*) set -u;; esac
   case $__envtui_options in *x*) set -x;; esac
   case $__envtui_options in *e*) set -e;; esac
 }
 __envtui_forget() {
-  unset -f __envtui_is_function __envtui_first_in_path __envtui_kept_path __envtui_try __envtui_conda __envtui_mamba \
+  unset -f __envtui_is_function __envtui_first_in_path __envtui_each __envtui_keep __envtui_kept_path \
+    __envtui_miss __envtui_sort __envtui_image_path __envtui_run __envtui_no_alias \
+    __envtui_try __envtui_conda __envtui_mamba \
     __envtui_venv __envtui_no_venv __envtui_by_hand __envtui_system __envtui_activate_now __envtui_activate \
     __envtui_tell __envtui_take_back __envtui_finish __envtui_last __envtui_forget
   unset __envtui_kind __envtui_prefix __envtui_root __envtui_manager __envtui_program __envtui_mark __envtui_line \
     __envtui_place __envtui_needs __envtui_folder __envtui_old_PATH __envtui_had_PATH __envtui_old_ZDOTDIR \
     __envtui_had_ZDOTDIR __envtui_old_XDG_DATA_DIRS __envtui_had_XDG_DATA_DIRS __envtui_old_ENV __envtui_had_ENV \
     __envtui_rest __envtui_part __envtui_way __envtui_gone __envtui_options __envtui_red __envtui_said \
-    __envtui_python __envtui_found __envtui_shown __envtui_silent __envtui_file __envtui_text
+    __envtui_python __envtui_found __envtui_shown __envtui_silent __envtui_file __envtui_before_it __envtui_behind_it
 }

@@ -15,8 +15,8 @@ __envtui_names_bashrc() { # FILE: whether it does, apart from comments
   [ -n "$__envtui_rest" ] && [ "$1" != ~/.profile ] && [ -r ~/.profile ] && __envtui_names_bashrc ~/.profile
 }
 __envtui_end() {
-  case $(trap -p INT) in "trap -- ':' "*) trap - INT;; esac
-  case $(trap -p EXIT) in "trap -- '__envtui_take_back' "*) trap - EXIT;; esac
+  case $(\trap -p INT) in "trap -- ':' "*) trap - INT;; esac
+  case $(\trap -p EXIT) in "trap -- '__envtui_take_back' "*) trap - EXIT;; esac
   __envtui_last
   unset -f __envtui_names_bashrc __envtui_end
   __envtui_forget
@@ -27,8 +27,10 @@ trap : INT
 trap __envtui_take_back EXIT
 # `||`: what sets -e and fails goes on
 [ ! -r /etc/profile ] || . /etc/profile || :
+__envtui_image_path
 for __envtui_file in ~/.bash_profile ~/.bash_login ~/.profile ""; do [ ! -r "$__envtui_file" ] || break; done
 [ -z "$__envtui_file" ] || . "$__envtui_file" || :
 # as in any terminal, where the files of the login did not do it
 [ -n "$__envtui_file" ] && __envtui_names_bashrc "$__envtui_file" || [ ! -r ~/.bashrc ] || . ~/.bashrc || :
 __envtui_end
+:

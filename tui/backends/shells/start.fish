@@ -116,8 +116,11 @@ function __envtui_activate
 end
 function __envtui_tell
     set -l python python
-    test -x $__envtui_prefix/bin/python; or not test -x $__envtui_prefix/bin/python3; or set python python3
-    test -n "$__envtui_kind"; or type -q python; or set python python3
+    if test -z "$__envtui_kind"
+        type -q python; or set python python3
+    else if not test -x $__envtui_prefix/bin/python; and test -x $__envtui_prefix/bin/python3
+        set python python3
+    end
     set -l red
     set -l said
     set -l shown 'not there'

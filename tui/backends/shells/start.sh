@@ -21,8 +21,10 @@ trap : INT
 [ -z "$__envtui_folder" ] || trap __envtui_take_back EXIT
 # `command`: an error in them ends them, and not our part
 [ ! -r /etc/profile ] || command . /etc/profile || :
+__envtui_image_path
 [ ! -r ~/.profile ] || command . ~/.profile || :
 # what an interactive one reads besides
 eval "__envtui_file=\"${ENV-}\""
 [ -z "$__envtui_file" ] || [ ! -r "$__envtui_file" ] || command . "$__envtui_file" || :
 __envtui_end
+:

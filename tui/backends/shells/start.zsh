@@ -3,6 +3,8 @@
 # Our folder is ZDOTDIR between the stages, and the user's own while one of their files runs.
 __envtui_before() {
   if [[ -n $__envtui_had_ZDOTDIR ]]; then export ZDOTDIR=$__envtui_old_ZDOTDIR; else unset ZDOTDIR; fi
+  # after the system's
+  if [[ $1 == .zprofile ]]; then __envtui_image_path; fi
   __envtui_file=${ZDOTDIR:-$HOME}/$1
   [[ -r $__envtui_file ]] || __envtui_file=
 }

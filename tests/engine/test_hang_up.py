@@ -131,17 +131,6 @@ def test_names_with_blanks_and_brackets_are_read(box: ExecBox) -> None:
     assert not running(box, 789)
 
 
-def test_without_grep_it_is_found_as_well(box: ExecBox) -> None:
-    channel = enter(box, "sleep 790 &")
-    channel.close()
-    box.says("mv", "/bin/grep", "/bin/no-grep")
-    try:
-        assert hang_up(box.http, box.id, TAG, "", SECONDS) == 2
-    finally:
-        box.says("mv", "/bin/no-grep", "/bin/grep")
-    assert not running(box, 790)
-
-
 def test_nothing_to_hang_up_in_what_has_no_shell_or_does_not_run(box: ExecBox) -> None:
     assert hang_up(box.http, box.id, TAG, "", SECONDS) == 0
     other = box.engine.run_container("bare")

@@ -45,20 +45,20 @@ class Window(TerminalSession):
         """Args: as those of a TerminalSession."""
         super().__init__(argv, columns, rows, env)
         self.before = _fresh_settings()
-        self._is_gone = False
+        self.is_gone = False
 
     def go_away(self) -> int:
         """Close it, and wait for the program's end; its status."""
         os.write(self._wake_write, b"x")
         self._reader.join(PATIENCE_SECONDS)
-        self._is_gone = True
+        self.is_gone = True
         for handle in (self._slave, self._master):
             os.close(handle)
         return self._process.wait(PATIENCE_SECONDS)
 
     def close(self) -> None:
         """As that of a TerminalSession, also when it has gone away."""
-        if not self._is_gone:
+        if not self.is_gone:
             super().close()
             return
         if not self._closed:
@@ -75,7 +75,11 @@ class Window(TerminalSession):
     def settings_changed(self) -> list[tuple[int, Any, Any]]:
         """Places in the terminal's settings that are not as they were, with what was and what is."""
         now = self.termios_attributes()
-        return [(index, *pair) for index, pair in enumerate(zip(self.before, now, strict=True)) if pair[0] != pair[1]]
+        return [
+            (index, *pair)
+            for index, pair in enumerate(zip(self.before, now, strict=True))
+            if pair[0] != pair[1]
+        ]
 
     @property
     def modes(self) -> set[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.engine.session_rig import (
     NAMES,
     ROUTES,
-    Ending,
     Rooms,
     Window,
     by_closing,
@@ -27,14 +28,20 @@ from tests.engine.session_rig import (
 from tests.rig.bad_network import BadNetwork
 from tests.rig.engine import PrivateEngine
 from tests.rig.proxy import EngineProxy
-from tests.rig.waiting import until
+from tests.rig.waiting import NotReached, until
 from tui.model.sessions import Route
 
 # In the background; one in a kernel's session of its own, and one that does not hear of a hang-up.
 JOB, OWN, DEAF = "sleep 7001", "sleep 7003", "sleep 7004"
 STAYING = (OWN, DEAF)
 BEGIN = f"{JOB} & busybox setsid {OWN} & nohup {DEAF} >/dev/null 2>&1 &\r"
-ENDINGS = {"exit": (by_exit, 0), "escape": (by_escape, 0), "closed": (by_closing, 129), "TERM": (by_term, 143)}
+ENDINGS = {
+    "exit": (by_exit, 0),
+    "escape": (by_escape, 0),
+    "closed": (by_closing, 129),
+    "TERM": (by_term, 143),
+}
+SILENCES = [f"{verb}-{route}" for verb in ("frozen", "paused") for route in (Route.PORT, Route.SSHD)]
 BY_EACH_ROUTE = pytest.mark.parametrize("route", ROUTES)
 
 
@@ -58,12 +65,19 @@ def front(rooms: Rooms) -> Iterator[EngineProxy]:
 
 @dataclass(frozen=True)
 class Left:
-    """A session that was left, with jobs in it."""
+    """What was seen once a session with jobs in it was left.
+
+    Attributes:
+        window: where it was.
+        statuses: what the program ended with, and what it should have.
+        running: command lines that go on in the container.
+        records: sessions that are written down as open.
+    """
 
     window: Window
-    name: str
-    status: int
-    expected_status: int
+    statuses: tuple[int, int]
+    running: list[str]
+    records: dict[str, Any]
 
 
 @pytest.fixture(scope="module", params=[(route, how) for route in ROUTES for how in ENDINGS], ids="-".join)
@@ -73,38 +87,32 @@ def left(rooms: Rooms, request: pytest.FixtureRequest) -> Iterator[Left]:
     end, expected = ENDINGS[how]
     name = NAMES[route]
     with rooms.session(route) as window:
-        yield _leave(rooms, name, window, end, expected)
-    rooms.end(name, *STAYING)
-    rooms.wait_empty(name)
+        window.send(BEGIN)
+        rooms.wait_for(name, JOB, *STAYING)
+        status = end(window)
+        with contextlib.suppress(NotReached):
+            rooms.wait_empty(name, *STAYING)
+        running = sorted(rooms.processes(name).values())
+        rooms.end(name, *STAYING)
+        yield Left(window, (status, expected), running, rooms.records)
 
 
-def _leave(rooms: Rooms, name: str, window: Window, end: Ending, expected: int) -> Left:
-    window.send(BEGIN)
-    rooms.wait_for(name, JOB, *STAYING)
-    return Left(window, name, end(window), expected)
-
-
-def test_nothing_of_it_goes_on(rooms: Rooms, left: Left) -> None:
-    rooms.wait_empty(left.name, *STAYING)
-
-
-def test_what_means_to_stay_goes_on(rooms: Rooms, left: Left) -> None:
-    rooms.wait_empty(left.name, *STAYING)
-    assert sorted(rooms.processes(left.name).values()) == sorted(STAYING)
+def test_nothing_of_it_goes_on_but_what_means_to(left: Left) -> None:
+    assert left.running == sorted(STAYING)
 
 
 def test_the_status_tells_how(left: Left) -> None:
-    assert left.status == left.expected_status
+    assert left.statuses[0] == left.statuses[1]
 
 
 def test_the_terminal_is_as_before(left: Left) -> None:
-    if left.expected_status != 129:
-        # one that is gone has no settings
+    # one that is gone has no settings
+    if not left.window.is_gone:
         left.window.assert_restored()
 
 
-def test_it_is_not_written_down_any_more(rooms: Rooms, left: Left) -> None:
-    assert rooms.records == {}
+def test_it_is_not_written_down_any_more(left: Left) -> None:
+    assert left.records == {}
 
 
 # -- without a word
@@ -135,7 +143,7 @@ def test_a_cut_link_to_the_engine(rooms: Rooms, front: EngineProxy, route: Route
         front.cut_requests = True
         front.cut()
         assert window.wait_exit() == 255
-        window.wait_for(rf"^envtui: {name}: connection lost: ")
+        window.wait_for(rf"envtui: {name}: connection lost: ")
         window.assert_restored()
         [record] = rooms.records.values()
         assert record["lost"] is True
@@ -155,7 +163,7 @@ def test_a_cut_link_to_the_port(rooms: Rooms, front: EngineProxy) -> None:
             rooms.wait_for(NAMES[Route.PORT], JOB)
             network.reset()
             assert window.wait_exit() == 255
-            window.wait_for(r"^envtui: by-port: connection lost: ")
+            window.wait_for(r"envtui: by-port: connection lost: ")
             window.assert_restored()
             rooms.wait_empty(NAMES[Route.PORT])
             assert rooms.records == {}
@@ -175,30 +183,10 @@ def test_a_killed_server(rooms: Rooms, route: Route) -> None:
         for pid in _servers(rooms, name):
             os.kill(pid, signal.SIGKILL)
         assert window.wait_exit() == 255
-        window.wait_for(rf"^envtui: {name}: (connection lost|closed by the far side)")
+        window.wait_for(rf"envtui: {name}: (connection lost|closed by the far side)")
         window.assert_restored()
         rooms.wait_empty(name)
         assert rooms.records == {}
-
-
-@pytest.mark.parametrize("route", [Route.PORT, Route.SSHD])
-def test_a_frozen_server(rooms: Rooms, route: Route) -> None:
-    name = NAMES[route]
-    with rooms.session(route) as window:
-        window.send(f"{JOB} &\r")
-        rooms.wait_for(name, JOB)
-        servers = _servers(rooms, name)
-        for pid in servers:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            assert window.wait_exit() == 255
-            window.wait_for(rf"^envtui: {name}: connection lost: ")
-            window.assert_restored()
-            until(lambda: JOB not in rooms.processes(name).values(), message="the job is hung up")
-        finally:
-            for pid in servers:
-                os.kill(pid, signal.SIGCONT)
-        rooms.wait_empty(name)
 
 
 # -- others
@@ -236,26 +224,11 @@ def test_a_container_that_goes_away(rooms: Rooms, route: Route, verb: str) -> No
         status = window.wait_exit()
         assert status in (137, 255)
         if status == 255:
-            window.wait_for(r"^envtui: goes: (connection lost|closed by the far side)")
+            window.wait_for(r"envtui: goes: (connection lost|closed by the far side)")
         window.assert_restored()
-        assert rooms.records == {}
-
-
-@pytest.mark.parametrize("route", [Route.PORT, Route.SSHD])
-def test_a_paused_container_is_a_lost_link(rooms: Rooms, route: Route) -> None:
-    name = NAMES[route]
-    with rooms.session(route) as window:
-        rooms.engine.docker("pause", name)
-        try:
-            assert window.wait_exit() == 255
-            window.wait_for(rf"^envtui: {name}: connection lost: ")
-            window.assert_restored()
-            assert len(rooms.records) == 1
-        finally:
-            rooms.engine.docker("unpause", name)
-        rooms.connect_once()
-        rooms.wait_empty(name)
-        assert rooms.records == {}
+    # what a container that is just being stopped left is looked for later
+    rooms.connect_once()
+    assert rooms.records == {}
 
 
 def test_a_paused_container_is_left_and_hung_up_later(rooms: Rooms) -> None:
@@ -265,7 +238,7 @@ def test_a_paused_container_is_left_and_hung_up_later(rooms: Rooms) -> None:
         try:
             window.send("\r~.")
             assert window.wait_exit() == 0
-            window.wait_for(r"^envtui: by-exec: left")
+            window.wait_for(r"envtui: by-exec: left")
             window.assert_restored()
             assert len(rooms.records) == 1
         finally:
@@ -273,3 +246,82 @@ def test_a_paused_container_is_left_and_hung_up_later(rooms: Rooms) -> None:
         rooms.connect_once()
         rooms.wait_empty(name)
         assert rooms.records == {}
+
+
+# -- silence, which takes some 20 s to be one: all cases at once
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A session whose far side stood still until it was given up.
+
+    Attributes:
+        running: what went on in the container then, while it still stood still.
+        records: sessions of the container that were written down as open then.
+    """
+
+    window: Window
+    name: str
+    status: int
+    running: list[str]
+    records: list[Any]
+
+
+@pytest.fixture(scope="module")
+def silent(rooms: Rooms) -> Iterator[dict[str, Silent]]:
+    """Servers that stand still, and containers that do, by both routes over SSH."""
+    with contextlib.ExitStack() as stack:
+        windows, found = {}, {}
+        for how in SILENCES:
+            verb, route = how.split("-")
+            name = rooms.furnish(how, Route(route))
+            windows[how] = stack.enter_context(rooms.session(Route(route), name=name))
+            windows[how].send(f"{JOB} &\r")
+            rooms.wait_for(name, JOB)
+            servers = _servers(rooms, name)
+            if verb == "paused":
+                stack.callback(rooms.engine.docker, "unpause", name, check=False)
+                rooms.engine.docker("pause", name)
+            for pid in servers if verb == "frozen" else ():
+                stack.callback(os.kill, pid, signal.SIGCONT)
+                os.kill(pid, signal.SIGSTOP)
+        for how, window in windows.items():
+            status = window.wait_exit(60.0)
+            records = [each for each in rooms.records.values() if each["container_id"] == rooms.ids[how]]
+            found[how] = Silent(window, how, status, list(rooms.processes(how).values()), records)
+        stack_of_stopped = stack.pop_all()
+        try:
+            yield found
+        finally:
+            stack_of_stopped.close()
+
+
+IN_SILENCE = pytest.mark.parametrize("how", SILENCES)
+
+
+@IN_SILENCE
+def test_silence_is_a_lost_link(silent: dict[str, Silent], how: str) -> None:
+    assert silent[how].status == 255
+    assert re.search(rf"envtui: {how}: connection lost: ", silent[how].window.text())
+    silent[how].window.assert_restored()
+
+
+@pytest.mark.parametrize("how", SILENCES[:2])
+def test_a_frozen_server_keeps_nobody_from_being_hung_up(silent: dict[str, Silent], how: str) -> None:
+    assert JOB not in silent[how].running
+    assert silent[how].records == []
+
+
+@pytest.mark.parametrize("how", SILENCES[2:])
+def test_what_a_paused_container_holds_is_written_down(silent: dict[str, Silent], how: str) -> None:
+    assert JOB in silent[how].running
+    assert [each["lost"] for each in silent[how].records] == [True]
+
+
+@pytest.mark.parametrize("how", SILENCES[2:])
+def test_what_a_paused_container_held_is_ended_when_it_goes_on(
+    rooms: Rooms, silent: dict[str, Silent], how: str
+) -> None:
+    rooms.engine.docker("unpause", how)
+    rooms.connect_once()
+    rooms.wait_empty(how)

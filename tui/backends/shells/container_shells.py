@@ -21,7 +21,7 @@ from tui.backends.shells.container_facts import ContainerFacts, is_paused, look_
 from tui.backends.shells.entering import Entry, exec_argv, start_text
 from tui.backends.shells.hanging_up import hang_up
 from tui.backends.shells.open_sessions import OpenSessions, own_record
-from tui.model.errors import EngineError, EnvtuiError, NoRoute, SessionCancelled, SessionError
+from tui.model.errors import ChannelRefused, EngineError, EnvtuiError, NoRoute, SessionCancelled, SessionError
 from tui.model.sessions import Route, RouteChoice, SessionRequest
 
 if TYPE_CHECKING:
@@ -167,6 +167,9 @@ class ContainerShells:
                 raise
             except (SessionError, EngineError) as error:
                 reasons.append(_reason(words, error))
+                if isinstance(error, ChannelRefused):
+                    # the account's shell runs no commands: however it is reached
+                    break
         return None
 
     def _over(

@@ -1,0 +1,197 @@
+"""Environments of three kinds for containers with shells, and a person who types in a session."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import tarfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.rig import managers, shell_image
+from tests.rig.engine import PrivateEngine
+from tests.rig.waiting import until
+from tests.ssh.asking import Somebody
+from tui.backends.base import Session
+from tui.model.containers import Container
+from tui.model.environments import Environment
+from tui.model.errors import SessionError
+from tui.model.logs import Stream
+from tui.model.sessions import Consent, KeyConsent, Route, RouteChoice, SessionRequest, Terminal
+from tui.workstation import Workstation, open_local
+
+PREFIXES = {
+    "conda": "/opt/conda/envs/vision",
+    "micromamba": "/opt/micromamba/envs/audio",
+    "venv": "/opt/venv",
+}
+ACCOUNTS = {"bash": "dev", "zsh": "zed", "fish": "fin", "dash": "ash"}
+_PYTHON = "/usr/bin/python3.11"
+_WITH_PORT, _WITHOUT = "matrix-port", "matrix"
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[()].|[=>78])")
+_PATIENCE_SECONDS = 60
+
+
+class Agreeing(Somebody):
+    """Lets envtui's key in everywhere."""
+
+    def consent(self, question: KeyConsent) -> Consent:
+        return Consent.YES
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Containers with the environments, and the host that they are on."""
+
+    engine: PrivateEngine
+    workstation: Workstation
+    containers: Mapping[str, Container]
+    environments: Mapping[str, Mapping[str, Environment]]
+
+    def container(self, route: Route) -> Container:
+        """The one that is entered by a route."""
+        return self.containers[_WITH_PORT if route is Route.PORT else _WITHOUT]
+
+    def environment(self, route: Route, kind: str) -> Environment:
+        """As it was listed."""
+        return self.environments[self.container(route).name][kind]
+
+    def open(
+        self,
+        route: Route,
+        environment: Environment | None = None,
+        user: str = "",
+        command: tuple[str, ...] = (),
+        terminal: Terminal | None = None,
+    ) -> Session:
+        """A session by exactly this route."""
+        assert self.workstation.shells is not None
+        choice = RouteChoice.EXEC if route is Route.EXEC else RouteChoice.SSH
+        request = SessionRequest(self.container(route), environment, user, choice, command, terminal)
+        session = self.workstation.shells.open(request, Agreeing())
+        assert session.route is route, session.notes
+        return session
+
+    def inside(self, route: Route, *words: str, user: str = "root") -> str:
+        """What a command prints in the container of a route."""
+        return self.engine.docker("exec", "--user", user, self.container(route).name, *words)
+
+
+class Person:
+    """Types in an interactive session and reads what comes."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._raw = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while (block := self.session.channel.read()) is not None:
+            self._raw += block[1]
+
+    @property
+    def text(self) -> str:
+        """All so far, without what moves and colours."""
+        return _ESCAPES.sub("", self._raw.decode("utf-8", "replace")).replace("\r", "\n")
+
+    def sees(self, pattern: str) -> re.Match[str]:
+        """Wait for something."""
+        return until(
+            lambda: re.search(pattern, self.text, re.MULTILINE),
+            _PATIENCE_SECONDS,
+            lambda: f"{pattern!r} in:\n{self.text[-3000:]}",
+        )
+
+    def types(self, line: str) -> None:
+        """A line and enter."""
+        self.session.channel.send(line.encode() + b"\r")
+
+    def leaves(self, line: str) -> int:
+        """Type a line that ends it; the status."""
+        self.types(line)
+        self._reader.join(_PATIENCE_SECONDS)
+        assert not self._reader.is_alive(), self.text
+        outcome = self.session.channel.outcome(20)
+        self.session.close()
+        assert outcome.status is not None, outcome
+        return outcome.status
+
+
+def run(session: Session, given: bytes | None = b"") -> tuple[bytes, bytes, int]:
+    """Both outputs and the status of a command; None as its input, where that is a terminal."""
+    found = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
+
+    def send() -> None:
+        if given is None:
+            return
+        try:
+            session.channel.send(given)
+            session.channel.send_end()
+        except SessionError:
+            # it ended before it read all
+            return
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    while (block := session.channel.read()) is not None:
+        found[block[0]] += block[1]
+    outcome = session.channel.outcome(20)
+    session.close()
+    sender.join(_PATIENCE_SECONDS)
+    assert outcome.status is not None, outcome
+    return bytes(found[Stream.STDOUT]), bytes(found[Stream.STDERR]), outcome.status
+
+
+def make_field(engine: PrivateEngine, folder: Path) -> Field:
+    """Run the containers, put the environments into them, and list those."""
+    shell_image.run_with_sshd(engine, _WITH_PORT)
+    shell_image.run_without_running_sshd(engine, _WITHOUT)
+    archive = _tree(folder)
+    for name in (_WITH_PORT, _WITHOUT):
+        status, body = engine.request("PUT", f"/containers/{name}/archive?path=/", archive)
+        assert status == 200, body
+        engine.docker("exec", name, _PYTHON, "-m", "venv", "--without-pip", PREFIXES["venv"], timeout=120)
+    workstation = open_local(engine.host, {"XDG_STATE_HOME": str(folder / "state"), "HOME": str(folder)})
+    assert workstation.environments is not None
+    containers = {each.name: each for each in workstation.containers.containers()[0]}
+    environments = {}
+    for name in (_WITH_PORT, _WITHOUT):
+        listed = workstation.environments.environments(containers[name]).environments
+        by_prefix = {each.prefix: each for each in listed}
+        environments[name] = {kind: by_prefix[prefix] for kind, prefix in PREFIXES.items()}
+    return Field(engine, workstation, containers, environments)
+
+
+def _tree(folder: Path) -> bytes:
+    """The managers and their environments as an archive, as if they had been made where they will lie."""
+    top = folder / "tree"
+    conda, micromamba = top / "opt/conda", top / "opt/micromamba"
+    managers.make_conda(conda)
+    managers.make_micromamba(top / "usr/local/bin/micromamba")
+    managers.make_prefix(conda / "envs/vision")
+    managers.make_prefix(micromamba / "envs/audio")
+    (micromamba / "conda-meta").mkdir(exist_ok=True)
+    for path in top.rglob("*"):
+        if path.is_symlink():
+            path.unlink()
+            path.symlink_to(_PYTHON)
+        elif path.is_file():
+            mode = path.stat().st_mode
+            path.write_text(re.sub(r"home = .*", "home = /usr/bin", path.read_text().replace(str(top), "")))
+            path.chmod(mode)
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        for path in sorted(top.rglob("*")):
+            archive.add(path, str(path.relative_to(top)), recursive=False, filter=_of_root)
+    shutil.rmtree(top)
+    return content.getvalue()
+
+
+def _of_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import termios
@@ -33,6 +34,7 @@ WORDS = {
     Route.SSHD: r"ssh through the engine as \w+",
     Route.EXEC: r"engine exec",
 }
+AS = r" as \w+"
 PROMPT = r"^root@\S+:\S*#$"
 #: Given to the containers' environment, where such things stand.
 SECRET_NAME, SECRET = "HF_TOKEN", "hf_R1gS3cretOfTheContainer"
@@ -217,8 +219,27 @@ def furnished(engine: PrivateEngine, state: Path, routes: Sequence[Route] = ROUT
     engine.remove_all()
     rooms = Rooms(engine, state)
     for route in routes:
-        rooms.furnish(NAMES[route], route)
+        # who said no is let in by the engine's exec, wherever nobody names a route
+        consent = Consent.NO if route is Route.EXEC else Consent.YES
+        rooms.furnish(NAMES[route], route, consent=consent)
     return rooms
+
+
+def point_at(window: Window, name: str) -> None:
+    """Move the screen's cursor to a container."""
+    window.wait_for(rf"^[> ] ● running +{name} ")
+    names = re.findall(r"^[> ] \S \S+ +(\S+)", window.text(), re.MULTILINE)
+    window.press("g", *("j" for _ in range(names.index(name))))
+    window.wait_for(rf"^> ● running +{name} ")
+
+
+def enter(window: Window, route: Route, name: str = "") -> None:
+    """Open a session from the screen, up to its prompt."""
+    name = name or NAMES[route]
+    point_at(window, name)
+    window.press("e")
+    window.wait_for(rf"^envtui: {WORDS[route].removesuffix(AS)}.* · {name}")
+    window.wait_for(PROMPT)
 
 
 def with_port(proxy: EngineProxy, was: int, becomes: int) -> None:

@@ -79,9 +79,7 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(
-    engine: PrivateEngine, shell_image: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Seen]:
+def seen(engine: PrivateEngine, shell_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """Two sessions by each route, and what could be seen meanwhile."""
     rooms = furnished(engine, tmp_path_factory.mktemp("state"))
     # the pair of keys is made by the first session
@@ -168,9 +166,7 @@ def test_nobody_else_can_read_the_files(seen: Seen) -> None:
     base = seen.rooms.state / "envtui"
     modes = {str(path): oct(path.stat().st_mode & 0o777) for path in (base, *base.rglob("*"))}
     wrong = {
-        path: mode
-        for path, mode in modes.items()
-        if mode != ("0o700" if Path(path).is_dir() else "0o600")
+        path: mode for path, mode in modes.items() if mode != ("0o700" if Path(path).is_dir() else "0o600")
     }
     assert wrong == {}
 

@@ -1,4 +1,4 @@
-"""A private OpenSSH server for tests: own folder, port, keys and known_hosts; no file of a user is touched."""
+"""Throw-away OpenSSH servers on loopback: all in one folder, nothing touches ~/.ssh or /etc/ssh."""
 
 from __future__ import annotations
 

@@ -546,9 +546,12 @@ def test_a_server_too_old_for_sha2_is_named(account: SshHost, tmp_path: Path, no
 
 
 def test_no_secret_is_in_a_log_or_an_error(
-    account: SshHost, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    account: SshHost, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # connections keep paramiko's own log to themselves
+    monkeypatch.setattr(logging.getLogger("paramiko"), "propagate", True)
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "paramiko")
     key = make_key(tmp_path / "mine", passphrase=SECRET)
     rules = LoginRules(
         (("publickey",), ("password",), ("keyboard-interactive",)), password="hunter two",

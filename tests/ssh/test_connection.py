@@ -398,3 +398,18 @@ def test_a_proxy_command_that_says_nothing_is_given_up_and_ended(server: Sshd, t
     host = host_of(server, proxy_command=f"sh -c 'echo $$ > {pid_file}; sleep 1000 & wait'")
     assert refused(host, SshSilent).step == "banner"
     until(lambda: not Path(f"/proc/{pid_file.read_text().strip()}").exists())
+
+
+def test_what_a_proxy_command_says_at_its_end_is_told(server: Sshd, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    (tmp_path / "relay.py").write_text(_RELAY)
+    script = tmp_path / "proxy"
+    # what it leaves in the background keeps its error output open
+    relay = f"{sys.executable} -I -S {tmp_path}/relay.py {server.port}"
+    script.write_text(
+        f"#!/bin/sh\nexec 3<&0\n{relay} <&3 & echo $! > {pid_file}\n"
+        f"sleep 1000 </dev/null >/dev/null 3<&- &\nwait $(cat {pid_file})\necho vpn went away >&2\n"
+    )
+    script.chmod(0o755)
+    with connected(host_of(server, proxy_command=str(script))) as connection:
+        assert "vpn went away" in lost_words(connection, lambda: os.kill(int(pid_file.read_text()), 9))

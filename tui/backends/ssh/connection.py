@@ -128,6 +128,9 @@ class Connection:
             error = self._transport.get_exception()
             said = printable(str(error)) if error is not None and str(error) else "the server hung up"
             self._lost = "the server hung up" if isinstance(error, EOFError) else said
+            proxy = getattr(self._transport.sock, "proxy", None)
+            if proxy is not None and proxy.words:
+                self._lost = f"the proxy command ended: {proxy.words}"
         return self._lost
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from tui.model.printable import printable
 
 # What a program says before it fails fits into a few lines.
 _LINES_KEPT = 20
+# How soon it is noticed that nobody wants to hear any more.
+_LOOK_SECONDS = 0.2
 # A program that was told to end and does not is killed.
 _ENDING_SECONDS = 2.0
 
@@ -44,6 +47,7 @@ class ProxyProcess:
             raise SshUnreachable("ProxyCommand can't be run", str(error)) from error
         finally:
             theirs.close()
+        self._stopping = threading.Event()
         self._reader = threading.Thread(target=self._watch, name="ssh-proxy", daemon=True)
         self._reader.start()
 
@@ -67,6 +71,8 @@ class ProxyProcess:
             self._signal(signal.SIGKILL)
             self._process.wait()
         self.sock.close()
+        # what it left in the background may hold its error output open for ever
+        self._stopping.set()
         self._reader.join(_ENDING_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -78,8 +84,13 @@ class ProxyProcess:
         """Read what it says, and wait for it: a program that ended and nobody waits for is a zombie."""
         assert self._process.stderr is not None
         with self._process.stderr as stream:
-            for line in stream:
-                text = line.decode(errors="replace").strip()
-                if text:
-                    self._lines.append(text)
+            rest = b""
+            while not self._stopping.is_set():
+                if not select.select([stream], [], [], _LOOK_SECONDS)[0]:
+                    continue
+                block = os.read(stream.fileno(), 4096)
+                *lines, rest = (rest + block).split(b"\n") if block else (rest, b"")
+                self._lines.extend(filter(None, (line.decode(errors="replace").strip() for line in lines)))
+                if not block:
+                    break
         self._process.wait()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tui import diagnostics
 from tui.backends.shells import kept_files
 from tui.backends.shells.consents import Consents, host_key_alias, write_known_hosts
 from tui.backends.shells.open_sessions import OpenSessions, own_record, start_ticks_of
@@ -64,6 +65,20 @@ def test_a_damaged_file_means_nothing_and_is_set_aside_with_the_next_answer(
     Consents(tmp_path).remember(ONE, Consent.NO)
     assert Consents(tmp_path).of(ONE) is Consent.NO
     assert (tmp_path / "consents.json.damaged").read_bytes() == damage
+
+
+def test_the_log_names_a_file_that_was_set_aside_and_nothing_of_what_it_held(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "open_sessions.json").write_bytes(b'{"something": "private')
+    log = tmp_path / "log" / "envtui.log"
+    diagnostics.start(log)
+    try:
+        OpenSessions(tmp_path).remove("any")
+    finally:
+        diagnostics.stop()
+    told = log.read_text("utf-8")
+    assert "open_sessions.json.damaged" in told and "private" not in told
 
 
 def test_an_entry_that_is_no_answer_counts_as_none(tmp_path: Path) -> None:

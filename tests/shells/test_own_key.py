@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tui.backends.shells import own_key as module
+from tui.backends.shells.kept_files import write_new
 from tui.backends.shells.own_key import own_key
 from tui.model.errors import SessionError
 
@@ -61,6 +63,21 @@ def test_envtuis_that_start_at_once_get_one_pair(tmp_path: Path) -> None:
         each.stdin = None
     lines = {each.communicate(timeout=60)[0] for each in several}
     assert len(lines) == 1 and lines.pop().startswith("ssh-ed25519 ")
+
+
+def test_a_pair_that_another_envtui_makes_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = []
+
+    def overtaken(path: Path, content: bytes) -> None:
+        monkeypatch.setattr(module, "write_new", write_new)
+        others.append(own_key(tmp_path))
+        write_new(path, content)
+
+    monkeypatch.setattr(module, "write_new", overtaken)
+    assert [own_key(tmp_path)] == others
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["id_ed25519", "id_ed25519.pub"]
 
 
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tui import diagnostics
 from tui.backends.deadline import Deadline
 from tui.model.errors import SessionError
 from tui.model.printable import printable
@@ -119,10 +120,13 @@ class KeptEntries:
                 replace_kept(self._path, (json.dumps(entries, indent=1) + "\n").encode())
 
     def _set_aside(self) -> None:
+        aside = self._path.with_name(f"{self._path.name}.damaged")
         try:
-            os.replace(self._path, self._path.with_name(f"{self._path.name}.damaged"))
+            os.replace(self._path, aside)
         except OSError as error:
             raise _failed("set aside", self._path, error) from error
+        # where it lies, and nothing of what it holds
+        diagnostics.logger("kept files").warning("damaged, set aside and begun anew: %s", aside)
 
 
 def _parsed(content: bytes) -> dict[str, Any] | None:

@@ -188,6 +188,7 @@ def test_without_consent_no_key_is_there(seen: Seen) -> None:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_nothing_of_a_session_is_left_in_its_files(seen: Seen, route: Route) -> None:
-    command = 'grep -rl "$1" /tmp /run /root /dev/shm 2>/dev/null; ls -d /tmp/envtui.* /run/envtui.* 2>/dev/null; true'
+    found = 'grep -rl "$1" /tmp /run /root /dev/shm 2>/dev/null'
+    command = f"{found}; ls -d /tmp/envtui.* /run/envtui.* 2>/dev/null; true"
     told = seen.rooms.engine.docker("exec", NAMES[route], "sh", "-c", command, "look", SECRET)
     assert told == ""

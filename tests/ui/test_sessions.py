@@ -297,3 +297,40 @@ def test_the_reasons_of_every_route_are_lines() -> None:
         "▲ No way in", "ssh port 22: refused", "exec: no shell", "", "Look at its log",
     ]  # fmt: skip
     assert "tried" not in "".join(error_lines(AuthenticationFailed("No", tried=("key a",))))
+
+
+async def test_one_that_is_opened_below_another_dialog_is_shown_when_that_is_closed() -> None:
+    goes_on = threading.Event()
+    async with sessions_at() as (at, shown):
+        shells = ask_first(at, lambda _: goes_on.wait(30))
+        await shell_in(at, WITHOUT)
+        await at.on(SessionOpeningScreen)
+        await at.press("ctrl+p")
+        await at.until(lambda: not isinstance(at.app.screen, SessionOpeningScreen))
+        goes_on.set()
+        await at.until(lambda: shells.answers and len(log(at)) == 1)
+        assert not shown.sessions
+        await at.press("escape")
+        await is_over(at, shown)
+        assert len(shown.sessions) == 1
+
+
+async def test_who_quits_while_one_is_opened_leaves_none() -> None:
+    goes_on, closed = threading.Event(), threading.Event()
+    async with sessions_at() as (at, shown):
+        shells = ask_first(at, lambda _: goes_on.wait(30))
+        opened: list[Session] = []
+        usual = shells._shells.open
+
+        def open_it(*arguments: Any) -> Session:
+            session = usual(*arguments)
+            opened.append(session)
+            close = session.close
+            session.close = lambda: (close(), closed.set())  # type: ignore[assignment,method-assign]
+            return session
+
+        shells._shells.open = open_it  # type: ignore[method-assign]
+        await shell_in(at, WITHOUT)
+        await at.on(SessionOpeningScreen)
+    goes_on.set()
+    assert closed.wait(30) and not shown.sessions

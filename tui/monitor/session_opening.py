@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 # What was left in a container is hung up within some seconds; nobody waits longer to quit.
 _CLOSING_SECONDS = 8.0
+# One that is just being opened may hang in a connection; what it begins nevertheless the next session ends.
+_CANCELLING_SECONDS = 2.0
+_CLOSING = "session-closing"
 
 
 class SessionListener(Protocol):
@@ -136,33 +139,49 @@ class SessionKeeper:
         self._gate = gate
         self._record = record
         self._read_only = read_only
-        self._closing: set[threading.Thread] = set()
         self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._openings: set[SessionOpening] = set()
+        # those that nobody has closed yet, whoever has them
+        self._open_sessions: dict[int, Session] = {}
 
     def open(self, request: SessionRequest, listener: SessionListener) -> SessionOpening:
         """Begin to open a session; the listener is told how that goes."""
         opening = SessionOpening(listener)
-        threading.Thread(
-            target=self._open, args=(request, opening, listener), name="session-opening", daemon=True
-        ).start()
+        with self._lock:
+            self._openings.add(opening)
+        self._start("session-opening", lambda: self._open(request, opening, listener))
         return opening
 
     def close(self, request: SessionRequest, session: Session, end: SessionEnd) -> None:
         """Hang up what a session left, on a thread, and write down how it ended. Returns at once."""
-        thread = threading.Thread(
-            target=self._close, args=(request, session, end), name="session-closing", daemon=True
-        )
-        with self._lock:
-            self._closing = {each for each in self._closing if each.is_alive()} | {thread}
-        thread.start()
+        self._start(_CLOSING, lambda: self._close(request, session, end))
+
+    def discard(self, session: Session) -> None:
+        """Close one that nobody wants any more, on a thread. Returns at once."""
+        self._start(_CLOSING, lambda: self._end(session))
 
     def stop(self) -> None:
-        """Wait, for some seconds, until what sessions left is hung up."""
-        end = time.monotonic() + _CLOSING_SECONDS
+        """End whatever is open or being opened; waits for some seconds until what it left is hung up."""
+        began = time.monotonic()
         with self._lock:
-            closing = tuple(self._closing)
-        for thread in closing:
-            thread.join(max(0.0, end - time.monotonic()))
+            openings, sessions = tuple(self._openings), tuple(self._open_sessions.values())
+        for opening in openings:
+            opening.cancel()
+        for session in sessions:
+            self.discard(session)
+        with self._lock:
+            threads = tuple(self._threads)
+        for thread in threads:
+            longest = _CLOSING_SECONDS if thread.name == _CLOSING else _CANCELLING_SECONDS
+            thread.join(max(0.0, began + longest - time.monotonic()))
+
+    def _start(self, name: str, act: Callable[[], None]) -> None:
+        thread = threading.Thread(target=act, name=name, daemon=True)
+        with self._lock:
+            self._threads = {each for each in self._threads if each.is_alive()} | {thread}
+            # under the lock: who stops joins only what was started
+            thread.start()
 
     def _open(self, request: SessionRequest, opening: SessionOpening, listener: SessionListener) -> None:
         at, began = time.time(), time.monotonic()
@@ -171,6 +190,8 @@ class SessionKeeper:
                 raise SessionError("Read-only", "a session can change anything", "Start envtui without it")
             session = self._shells.open(request, opening, self._gate.command)
         except Exception as error:
+            with self._lock:
+                self._openings.discard(opening)
             known = error if isinstance(error, EnvtuiError) else unexpected(error)
             if known is not error:
                 diagnostics.record_exception("session", error)
@@ -178,19 +199,28 @@ class SessionKeeper:
                 self._write(request, at, began, known.one_line(), failed=True)
                 listener.failed(known)
             return
+        with self._lock:
+            # in one of the two at any moment
+            self._open_sessions[id(session)] = session
+            self._openings.discard(opening)
         if opening.is_cancelled:
-            session.close()
+            self._end(session)
             return
         self._write(request, at, began, f"opened by {session.words}", route=session.route)
         listener.opened(session)
 
     def _close(self, request: SessionRequest, session: Session, end: SessionEnd) -> None:
         at, began = time.time() - end.seconds, time.monotonic() - end.seconds
+        self._end(session)
+        self._write(request, at, began, end.words, route=session.route)
+
+    def _end(self, session: Session) -> None:
+        with self._lock:
+            self._open_sessions.pop(id(session), None)
         try:
             session.close()
         except Exception as error:
             diagnostics.record_exception("session", error)
-        self._write(request, at, began, end.words, route=session.route)
 
     def _write(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Mapping, Sequence
 
@@ -90,7 +91,8 @@ class ExecSocket:
                 block = self._stream.recv(seconds=None if deadline is None else deadline.remaining())
                 self._take(block)
             except EngineError as error:
-                raise ConnectionResetError(error.detail) from error
+                # paramiko reads number and words of whatever a socket raises
+                raise ConnectionResetError(errno.ECONNRESET, error.detail) from error
             self._has_ended = not block
         taken = bytes(self._output[:most_bytes])
         del self._output[:most_bytes]
@@ -105,7 +107,7 @@ class ExecSocket:
         try:
             self._stream.send_all(bytes(data))
         except EngineError as error:
-            raise BrokenPipeError(error.detail) from error
+            raise BrokenPipeError(errno.EPIPE, error.detail) from error
         return len(data)
 
     def sendall(self, data: bytes) -> None:

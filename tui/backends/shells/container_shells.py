@@ -21,7 +21,17 @@ from tui.backends.shells.container_facts import ContainerFacts, is_paused, look_
 from tui.backends.shells.entering import Entry, exec_argv, start_text
 from tui.backends.shells.hanging_up import hang_up
 from tui.backends.shells.open_sessions import OpenSessions, own_record
-from tui.model.errors import ChannelRefused, EngineError, EnvtuiError, NoRoute, SessionCancelled, SessionError
+from tui.model.errors import (
+    AuthenticationFailed,
+    ChannelRefused,
+    EngineError,
+    EngineRefused,
+    EnvtuiError,
+    NoRoute,
+    SessionCancelled,
+    SessionError,
+    SshSilent,
+)
 from tui.model.sessions import Route, RouteChoice, SessionRequest
 
 if TYPE_CHECKING:
@@ -128,13 +138,15 @@ class ContainerShells:
                 session = self._through(giver, access, request, facts, questions, gate, [])
                 if session is not None:
                     return session
-                giver.forget(facts, request.user)
+                with _logged("not forgotten"):
+                    giver.forget(facts, request.user)
             questions.progress("looking for its sshd")
             account, sshd = giver.find(facts, request.container, request.user, gate)
             access = giver.give(facts, account, sshd, questions, request.route is RouteChoice.SSH)
             session = self._through(giver, access, request, facts, questions, gate, reasons)
             if session is not None and access.key is not None:
-                giver.remember(facts, request.user, access)
+                with _logged("not remembered"):
+                    giver.remember(facts, request.user, access)
             return session
         except SessionCancelled:
             raise
@@ -167,8 +179,10 @@ class ContainerShells:
                 raise
             except (SessionError, EngineError) as error:
                 reasons.append(_reason(words, error))
-                if isinstance(error, ChannelRefused):
-                    # the account's shell runs no commands: however it is reached
+                if _holds_everywhere(error) or (
+                    access.key is None and isinstance(error, AuthenticationFailed)
+                ):
+                    # whoever gave up is not asked once more
                     break
         return None
 
@@ -192,8 +206,9 @@ class ContainerShells:
         entry = replace(entry, variables=_for_ssh(facts))
         with contextlib.ExitStack() as stack:
             connection = stack.enter_context(connecting)
-            start = hand_over(connection, start_text(entry), _HANDSHAKE_SECONDS)
             user = f"{access.account.uid}:{access.account.gid}"
+            start = hand_over(connection, start_text(entry), _HANDSHAKE_SECONDS)
+            stack.enter_context(self._cleaned(start.folder, facts.id, user, gate))
             stack.enter_context(self._recorded(tag, facts.id, user))
             line = start.line(request.terminal is not None)
             channel = connection.channel(line, request.terminal, _START_SECONDS)
@@ -271,9 +286,28 @@ class ContainerShells:
             return
         try:
             yield
-        finally:
-            if not self._is_left(tag):
-                self._records.remove(tag)
+        except (EngineRefused, NoRoute, ChannelRefused):
+            # nothing was begun
+            self._records.remove(tag)
+            raise
+        except BaseException:
+            # it may have been begun all the same: a late answer, a signal
+            with _logged("not marked as lost"):
+                self._records.mark_lost(tag)
+            raise
+        if not self._is_left(tag):
+            self._records.remove(tag)
+
+    @contextlib.contextmanager
+    def _cleaned(self, folder: str, container_id: str, user: str, gate: Gate) -> Iterator[None]:
+        """A start text that is not run is taken away again: the image's variables stand in it."""
+        try:
+            yield
+        except BaseException:
+            argv = ("/bin/sh", "-c", 'rm -f -- "$1/start"; rmdir -- "$1"', "sh", folder)
+            with contextlib.suppress(EngineError), gate(container_id):
+                commands.run(self._engine.http, container_id, argv, _HANG_UP_SECONDS, user=user)
+            raise
 
     def _is_left(self, tag: str) -> bool:
         return any(each.tag == tag for each in self._records.left_behind(self._engine.address))
@@ -295,13 +329,17 @@ class ContainerShells:
 
     def _end_left_behind(self, questions: SessionQuestions, gate: Gate) -> None:
         """End what sessions left whose envtui is gone, or that lost their way."""
-        for record in self._records.left_behind(self._engine.address):
-            questions.progress("ending what a lost session left")
-            try:
-                self._hang_up(record.container_id, record.tag, record.user, gate)
-            except EnvtuiError as error:
-                diagnostics.logger("session").info("still left: %s", error.one_line())
-            else:
+        with _logged("not known what is left"):
+            for record in self._records.left_behind(self._engine.address):
+                questions.progress("ending what a lost session left")
+                try:
+                    self._hang_up(record.container_id, record.tag, record.user, gate)
+                except EnvtuiError as error:
+                    diagnostics.logger("session").info("still left: %s", error.one_line())
+                    continue
+                except ValueError:
+                    # no tag of ours
+                    diagnostics.logger("session").warning("a damaged record of a session")
                 self._records.remove(record.tag)
 
 
@@ -333,6 +371,20 @@ def _for_ssh(facts: ContainerFacts) -> dict[str, str]:
     return {name: value for name, value in facts.variables.items() if name not in own}
 
 
+def _holds_everywhere(error: EnvtuiError) -> bool:
+    """The account's shell runs no commands, or takes too long: however it is reached."""
+    return isinstance(error, ChannelRefused) or (isinstance(error, SshSilent) and error.step == "channel")
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """What envtui keeps for itself is no reason for a session not to open."""
+    try:
+        yield
+    except SessionError as error:
+        diagnostics.logger("session").warning("%s: %s", what, error.one_line())
+
+
 def _reason(route: str, error: EnvtuiError) -> str:
     words = error.detail or error.title
     return f"{route}: {words}" if isinstance(error, NoRoute) else f"{route}: {error.title}: {words}"
@@ -361,9 +413,14 @@ def _starting(
 ) -> Iterator[Connection]:
     from tui.backends.ssh.connection import Connection
 
+    host = access.host(facts.name)
     with gate(facts.id):
         sock = giver.start_sshd(facts.id, access.sshd.program)
-        connection = Connection.open(access.host(facts.name), questions, sock=sock)
+        if not host.asks_secrets:
+            connection = Connection.open(host, questions, sock=sock)
+    if host.asks_secrets:
+        # a person who types holds up nobody who pauses the container
+        connection = Connection.open(host, questions, sock=sock)
     try:
         yield connection
     finally:

@@ -51,6 +51,11 @@ class Start:
     path: str
     mark: bytes
 
+    @property
+    def folder(self) -> str:
+        """Of the file, and of nothing else."""
+        return self.path.rpartition("/")[0]
+
     def line(self, has_terminal: bool) -> str:
         """The line that runs it, for whatever shell the account has."""
         # in two halves, so that a shell that echoes the line is not taken for one that runs it
@@ -74,7 +79,7 @@ def hand_over(connection: CommandOpener, text: bytes, seconds: float) -> Start:
         f'echo envtui-ready-""{mark}; umask 077; for p in {_PLACES}; do '
         f'd=$(mktemp -d "$p/envtui.XXXXXXXX" 2>/dev/null) && break; done; '
         f'[ -n "$d" ] || exit 3; cat >"$d/start" || exit 4; '
-        f'[ -s "$d/start" ] || {{ rm -f "$d/start"; rmdir "$d"; exit 5; }}; '
+        f'[ $(wc -c <"$d/start") -eq {len(text)} ] || {{ rm -f "$d/start"; rmdir "$d"; exit 5; }}; '
         f'echo envtui-folder-""{mark} "$d" end'
     )
     command = f"exec /bin/sh -c '{script}'"

@@ -51,7 +51,7 @@ def locked(path: Path) -> Iterator[None]:
         SessionError: the lock can't be had, or somebody keeps it for seconds.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         lock = path.with_name(f"{path.name}.lock")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
@@ -61,6 +61,13 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for this user alone (0700), and the one that it lies in likewise. Raises OSError."""
+    # of folders on the way there, mkdir sets the usual mode
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def replace_kept(path: Path, content: bytes) -> None:

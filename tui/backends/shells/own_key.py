@@ -10,7 +10,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.backends.shells.kept_files import read_kept, replace_kept, write_new
+from tui.backends.shells.kept_files import make_folder, read_kept, replace_kept, write_new
 from tui.model.errors import SessionError
 from tui.model.printable import printable
 
@@ -47,7 +47,7 @@ def own_key(folder: Path) -> OwnKey:
     """
     path = folder / _NAME
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         if not os.path.lexists(path):
             _make(path)
         if os.stat(path).st_mode & _OTHERS:

@@ -140,6 +140,8 @@ class AccessGiver:
         # a folder that only a service makes is made by whoever starts one for us
         if sshd.problem and not sshd.missing_folder:
             raise NoRoute("No SSH", sshd.problem)
+        if not sshd.host_keys:
+            raise NoRoute("No SSH", "its sshd has no host keys that can be read through the engine")
         return account, sshd
 
     def give(

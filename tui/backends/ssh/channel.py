@@ -44,13 +44,17 @@ class SshChannel:
         while not self._is_closed:
             # emptying one pipe clears the event for both: both are looked at before it is waited for
             self._news.clear()
+            # before the pipes are looked at: what comes last comes before the end
+            has_ended = channel.eof_received or channel.closed
             if channel.in_buffer.read_ready():
                 return Stream.STDOUT, self._taken(channel.recv)
             if channel.in_stderr_buffer.read_ready():
                 stream = Stream.STDOUT if self._has_terminal else Stream.STDERR
                 return stream, self._taken(channel.recv_stderr)
-            if channel.eof_received or channel.closed:
+            if has_ended:
                 return None
+            if channel.eof_received or channel.closed:
+                continue
             self._news.wait()
         return None
 

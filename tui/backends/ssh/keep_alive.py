@@ -75,6 +75,9 @@ class KeepAlive:
             self.round_trip_seconds = time.monotonic() - self._asked_at
             return True
         except (SSHException, OSError, EOFError):
+            # what can't be asked does not answer; the transport's own thread may not have noticed
+            if not self._stopped.is_set():
+                self._lose("nothing can be sent any more")
             return False
         finally:
             self._asked_at = None

@@ -39,6 +39,7 @@ class SessionOpeningScreen(ModalScreen[Session | None]):
         self._opening: SessionOpening | None = None
         self._steps: list[str] = []
         self._error: EnvtuiError | None = None
+        self._session: Session | None = None
 
     def compose(self) -> ComposeResult:
         """Title, steps, keys."""
@@ -88,9 +89,20 @@ class SessionOpeningScreen(ModalScreen[Session | None]):
     def _end(self, session: Session) -> None:
         if self._opening is None or self._opening.is_cancelled or not self.is_attached:
             # given up in the moment in which it was opened
-            self._bridge.ask(session.close, lambda _: None, lambda _: None)
+            self._keeper.discard(session)
             return
-        self.dismiss(session)
+        self._session = session
+        self._show_session()
+
+    def _show_session(self) -> None:
+        """Hand it over, unless another dialog lies above: that one would be closed instead."""
+        if self.app.screen is self:
+            self.dismiss(self._session)
+
+    def on_screen_resume(self) -> None:
+        """What lay above is gone: a session that was opened meanwhile can be shown."""
+        if self._session is not None:
+            self.call_later(self._show_session)
 
     def _ask(self, question: AnyQuestion) -> None:
         opening = self._opening
@@ -114,7 +126,8 @@ class SessionOpeningScreen(ModalScreen[Session | None]):
         """Nobody wants it any more."""
         if self._opening is not None:
             self._opening.cancel()
-        self.dismiss(None)
+        if self._session is None:
+            self.dismiss(None)
 
     def action_copy(self) -> None:
         """Copy what the error says to do."""

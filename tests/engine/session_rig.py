@@ -120,7 +120,7 @@ class Rooms:
         else:
             self.ids[name] = shells.run_without_running_sshd(self.engine, name, given)
         if consent is not None:
-            Consents(self.folder).remember(self.ids[name], consent)
+            self.consents.remember(self.ids[name], consent)
         until(lambda: self._all(name), message=f"{name} runs")
         self.resident[name] = frozenset(self._all(name))
         return name
@@ -129,6 +129,11 @@ class Rooms:
     def folder(self) -> Path:
         """Where sessions keep what they keep."""
         return self.state / "envtui" / "sessions"
+
+    @property
+    def consents(self) -> Consents:
+        """What was said to the program's key."""
+        return Consents(self.folder)
 
     @property
     def records(self) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from tui import diagnostics
 from tui.backends.base import SessionQuestions, ShellChannel
 from tui.backends.deadline import QUESTION_SECONDS, Deadline
 from tui.backends.docker import exec as commands
+from tui.backends.docker.archive import ContainerFiles
 from tui.backends.docker.engine import DockerEngine
 from tui.backends.docker.exec_channel import ExecChannel
 from tui.backends.shells.container_facts import ContainerFacts, is_paused, look_at
-from tui.backends.shells.entering import Entry, exec_argv, start_text
+from tui.backends.shells.entering import SHELL, Entry, exec_argv, start_text
 from tui.backends.shells.hanging_up import hang_up
 from tui.backends.shells.open_sessions import OpenSessions, own_record
 from tui.model.errors import (
@@ -248,29 +249,27 @@ class ContainerShells:
         )
 
     def _exec(self, request: SessionRequest, facts: ContainerFacts, argv: Sequence[str]) -> ExecChannel:
-        def open_it(argv: Sequence[str]) -> ExecChannel:
-            return ExecChannel.open(
-                self._engine.http,
-                facts.id,
-                argv,
-                request.terminal,
-                request.user,
-                {"TERM": request.terminal.name} if request.terminal is not None else {},
-                "",
-                Deadline(_START_SECONDS),
-            )
-
-        try:
-            return open_it(argv)
-        except EngineError as error:
-            if commands.code_in(error.detail) is None:
-                raise
-            if request.command and request.environment is None:
-                # nothing has to be activated: no shell is needed for that
-                return open_it(request.command)
-            raise NoRoute(
-                f"No way into {facts.name}", "there is no shell (/bin/sh) in it", "It can only be inspected"
-            ) from error
+        deadline = Deadline(_START_SECONDS)
+        # older engines answer what can't be started with an exit status, as if it had been
+        if not ContainerFiles(self._engine.http, facts.id, deadline).exists(SHELL):
+            if not request.command or request.environment is not None:
+                raise NoRoute(
+                    f"No way into {facts.name}",
+                    f"there is no shell ({SHELL}) in it",
+                    "It can only be inspected",
+                )
+            # nothing has to be activated: no shell is needed for that
+            argv = request.command
+        return ExecChannel.open(
+            self._engine.http,
+            facts.id,
+            argv,
+            request.terminal,
+            request.user,
+            {"TERM": request.terminal.name} if request.terminal is not None else {},
+            "",
+            deadline,
+        )
 
     # -- what is left
 

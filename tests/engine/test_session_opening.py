@@ -41,7 +41,8 @@ def command(rooms: Rooms, *words: str) -> subprocess.CompletedProcess[bytes]:
 def configure(rooms: Rooms, *lines: str) -> None:
     """Other lines before those of the sshd."""
     text = "".join(f"{line}\\n" for line in lines)
-    script = f"[ -f /root/usual ] || cp /etc/ssh/sshd_config /root/usual; printf '{text}' | cat - /root/usual >/etc/ssh/sshd_config"
+    kept = "[ -f /root/usual ] || cp /etc/ssh/sshd_config /root/usual"
+    script = f"{kept}; printf '{text}' | cat - /root/usual >/etc/ssh/sshd_config"
     rooms.engine.docker("exec", NAMES[Route.SSHD], "sh", "-c", script)
 
 

@@ -7,6 +7,21 @@ from pathlib import PurePosixPath
 
 from tui.model.environments import Environment, EnvironmentKind
 
+# Where a link to a conda may lie that belongs to no installation there.
+_OF_THE_SYSTEM = ("/usr", "/usr/local", "")
+
+
+def activation_root(environment: Environment) -> str:
+    """The installation whose scripts activate it; "" where none is known.
+
+    Its own, but where that has no conda: then the one of the conda that manages it.
+    """
+    root, manager = environment.root_prefix or "", environment.manager or ""
+    if PurePosixPath(manager).name != "conda" or (root and manager.startswith(f"{root}/")):
+        return root
+    of_manager = manager.rsplit("/", 2)[0]
+    return root if of_manager in _OF_THE_SYSTEM else of_manager
+
 
 def activation_line(environment: Environment) -> str:
     """A line for bash, zsh, dash and busybox's shell; "" where nothing needs to be activated.
@@ -22,7 +37,7 @@ def activation_line(environment: Environment) -> str:
     if kind in (EnvironmentKind.VENV, EnvironmentKind.UV):
         return f". {shlex.quote(f'{prefix}/bin/activate')}"
     program = PurePosixPath(environment.manager).name if environment.manager else ""
-    root = environment.root_prefix
+    root = activation_root(environment)
     if kind is not EnvironmentKind.PIXI and root and program == "conda":
         return f". {shlex.quote(f'{root}/etc/profile.d/conda.sh')} && conda activate {quoted}"
     if kind is not EnvironmentKind.PIXI and environment.manager and program in ("micromamba", "mamba"):

@@ -74,7 +74,7 @@ def _environment(container_id: str, answer: Answer, position: int, found: Found)
         _name(found, kind, answer.folders),
         kind,
         root_prefix=root,
-        manager=_manager(kind, root, command[1] if command else "", answer.managers),
+        manager=_manager(kind, root, command[1] if command else "", answer),
         python=_python(found, records, config),
         conda_packages=len(records) if kind not in (EnvironmentKind.VENV, EnvironmentKind.UV) else 0,
         pip_packages=len({each.plain for each in pip}) if found.packages_folder or found.records else None,
@@ -136,8 +136,8 @@ def _root(found: Found, kind: EnvironmentKind, config: Mapping[str, str], answer
     return answer.roots[0] if len(answer.roots) == 1 else None
 
 
-def _manager(kind: EnvironmentKind, root: str | None, command: str, managers: Sequence[str]) -> str | None:
-    """The program to change it with: the root's own, before one that stands alone."""
+def _manager(kind: EnvironmentKind, root: str | None, command: str, answer: Answer) -> str | None:
+    """The program to change it with: the root's own, before one that stands alone, before another root's."""
     wanted: tuple[str, ...] = _MANAGERS
     if kind in (EnvironmentKind.PIXI, EnvironmentKind.UV):
         wanted = (kind.value,)
@@ -145,9 +145,10 @@ def _manager(kind: EnvironmentKind, root: str | None, command: str, managers: Se
         return None
     elif command.rpartition("/")[2] == "micromamba":
         wanted = ("micromamba", "conda", "mamba")
-    candidates = [each for each in managers if each.rpartition("/")[2] in wanted]
+    candidates = [each for each in answer.managers if each.rpartition("/")[2] in wanted]
     own = [each for each in candidates if root and each.startswith(f"{root}/")]
-    of_other = [each for each in candidates if "/envs/" in each]
+    others = [f"{each}/" for each in answer.roots if root and each != root]
+    of_other = [each for each in candidates if "/envs/" in each or each.startswith(tuple(others))]
 
     def preference(program: str) -> tuple[bool, bool, int]:
         return program not in own, program in of_other, wanted.index(program.rpartition("/")[2])

@@ -113,8 +113,12 @@ class ExecChannel:
         self._stream.send_all(data)
 
     def send_end(self) -> None:
-        """No more will be sent. Raises an EngineError."""
-        self._stream.end_input()
+        """No more will be sent. Raises an EngineError.
+
+        A terminal's input has no end: the engine would take it for the end of the whole session (20.10).
+        """
+        if self._splitter is not None:
+            self._stream.end_input()
 
     def resize(self, columns: int, rows: int, width_pixels: int = 0, height_pixels: int = 0) -> None:
         """The terminal has another size, told by a thread of its own; the engine takes no pixels."""

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import PurePosixPath
 
+from tui.model.activation import activation_root
 from tui.model.environments import Environment, EnvironmentKind
 from tui.model.printable import printable
 
@@ -110,7 +111,7 @@ def _facts(entry: Entry) -> dict[str, str]:
     return {
         "kind": environment.kind.value,
         "prefix": environment.prefix,
-        "root": environment.root_prefix or "",
+        "root": activation_root(environment),
         "manager": manager,
         "program": PurePosixPath(manager).name,
         "mark": _NOT_FOR_PROMPTS.sub("_", mark),

@@ -18,6 +18,7 @@ from tui.model.errors import NoRoute
 from tui.model.sessions import Route, RouteChoice, SessionRequest, Terminal
 
 BY_EACH_ROUTE = pytest.mark.parametrize("route", ROUTES)
+_PROMPT = r"dev@\S+\$ \Z"
 _SHOW = "import sys; print(sys.argv[1:]); print(sys.prefix, file=sys.stderr)"
 # the engine tells a terminal's size once its process runs
 _SIZED = 'while [ "$(stty size)" = "0 0" ]; do sleep 0.05; done'
@@ -144,22 +145,23 @@ def test_a_kind_of_terminal_that_is_unknown_there_is_replaced(
 @BY_EACH_ROUTE
 def test_full_screen_programs_run_and_hear_of_another_size(field: Field, route: Route) -> None:
     # as somebody has it whose terminal is newer than the container
-    person = Person(field.open(route, None, "dev", terminal=Terminal("xterm-from-mars", 80, 24)))
-    person.sees(r"^envtui: ")
-    person.types("infocmp >/dev/null && echo known=$TERM.")
-    person.sees(r"^known=xterm-256color\.$")
-    told = "autocmd VimResized * call writefile([&columns . ' ' . &lines], '/tmp/size')"
-    person.types(f'vim -u NONE -N -c "{told}"')
-    person.sees(r"VIM - Vi IMproved")
-    person.session.channel.resize(132, 43)
-    size = ("sh", "-c", "cat /tmp/size 2>/dev/null || true")
-    until(lambda: field.inside(route, *size).split() == ["132", "43"])
-    person.types(":quit")
-    person.types("echo its $(stty size)")
-    person.sees(r"^its 43 132$")
-    for name, mark in (("top", "load average"), ("htop", "Load average|Tasks")):
-        person.types(name)
-        person.sees(mark)
-        person.session.channel.send(b"q")
-        person.sees(r"dev@\S+\$ \Z")
-    assert person.leaves("rm /tmp/size; exit 3") == 3
+    with Person(field.open(route, None, "dev", terminal=Terminal("xterm-from-mars", 80, 24))) as person:
+        person.sees(r"^envtui: ")
+        person.types("infocmp >/dev/null && echo known=$TERM.")
+        person.sees(r"^known=xterm-256color\.$")
+        told = "autocmd VimResized * call writefile([&columns . ' ' . &lines], '/tmp/size')"
+        person.types(f'vim -u NONE -N -c "{told}"')
+        person.sees(r"VIM - Vi IMproved")
+        person.session.channel.resize(132, 43)
+        size = ("sh", "-c", "cat /tmp/size 2>/dev/null || true")
+        until(lambda: field.inside(route, *size).split() == ["132", "43"])
+        person.types(":quit")
+        person.sees(_PROMPT)
+        person.types("echo its $(stty size)")
+        person.sees(r"^its 43 132$")
+        for name, mark in (("top", "load average"), ("htop", "Load average|Tasks")):
+            person.types(name)
+            person.sees(mark)
+            person.session.channel.send(b"q")
+            person.sees(_PROMPT)
+        assert person.leaves("rm /tmp/size; exit 3") == 3

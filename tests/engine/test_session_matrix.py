@@ -42,18 +42,18 @@ def test_the_chosen_environment_is_active(
     name = re.escape(field.container(route).name)
     ask_variable = "echo $VIRTUAL_ENV" if kind == "venv" else "echo $CONDA_PREFIX"
     field.forget_what_was_typed(route, shell)
-    person = Person(field.open(route, environment, ACCOUNTS[shell], terminal=Terminal(columns=200)))
-    # the first of all lines
-    person.sees(
-        rf"\A\s*envtui: {_WORDS[route]} · {name} / {re.escape(environment.label)} · "
-        rf"python {environment.prefix}/bin/python\n"
-    )
     typed = (_ASK_PYTHON, ask_variable, f"exit {status}")
-    for number, line in enumerate(typed[:2], 1):
-        person.types(line)
-        # the answer stands on a line of its own
-        person.sees(rf"(^{environment.prefix}\s*\n[\s\S]*){{{number}}}")
-    assert person.leaves(typed[2]) == status
+    with Person(field.open(route, environment, ACCOUNTS[shell], terminal=Terminal(columns=200))) as person:
+        # the first of all lines
+        person.sees(
+            rf"\A\s*envtui: {_WORDS[route]} · {name} / {re.escape(environment.label)} · "
+            rf"python {environment.prefix}/bin/python\n"
+        )
+        for number, line in enumerate(typed[:2], 1):
+            person.types(line)
+            # the answer ends a line, which neither what was typed nor the first line does
+            person.sees(rf"({environment.prefix}\n[\s\S]*){{{number}}}")
+        assert person.leaves(typed[2]) == status
     until(lambda: not field.traces(route, shell).processes, message=lambda: str(field.traces(route, shell)))
     traces = field.traces(route, shell)
     assert traces.files == ()

@@ -32,19 +32,14 @@ def write(field: Field, route: Route, text: str) -> None:
     field.inside(route, "sh", "-c", 'printf "%s\\n" "$0" >/home/dev/.bashrc', text, user="dev")
 
 
-def enter(field: Field, route: Route) -> Person:
-    """dev, in the environment as the session says."""
+def visit(field: Field, route: Route, before: str = "") -> None:
+    """dev enters an environment, finds it active and leaves; what must come before the first line of ours."""
     environment = field.environment(route, "conda")
-    person = Person(field.open(route, environment, "dev", terminal=_WIDE))
-    person.sees(rf"^envtui: .* · python {environment.prefix}/bin/python$")
-    return person
-
-
-def leave_active(field: Field, route: Route, person: Person) -> None:
-    """It is so, and a status comes back."""
-    person.types("echo prefix=$CONDA_PREFIX.")
-    person.sees(rf"^prefix={field.environment(route, 'conda').prefix}\.$")
-    assert person.leaves("exit 7") == 7
+    with Person(field.open(route, environment, "dev", terminal=_WIDE)) as person:
+        person.sees(rf"\A\s*{before}envtui: .* · python {environment.prefix}/bin/python$")
+        person.types("echo prefix=$CONDA_PREFIX.")
+        person.sees(rf"^prefix={environment.prefix}\.$")
+        assert person.leaves("exit 7") == 7
 
 
 @BY_EACH_ROUTE
@@ -53,7 +48,7 @@ def test_base_in_the_start_up_files_does_not_win(awkward: Field, route: Route) -
     # it does for everybody else
     ask = ("env", "HOME=/home/dev", "bash", "-ic", "echo $CONDA_PREFIX")
     assert awkward.inside(route, *ask, user="dev").strip() == "/opt/conda"
-    leave_active(awkward, route, enter(awkward, route))
+    visit(awkward, route)
 
 
 @BY_EACH_ROUTE
@@ -66,22 +61,17 @@ def test_what_start_up_files_print_is_not_a_commands(awkward: Field, route: Rout
 @BY_EACH_ROUTE
 def test_what_start_up_files_print_is_seen_in_a_shell(awkward: Field, route: Route) -> None:
     write(awkward, route, "echo noise; echo more >&2")
-    person = enter(awkward, route)
-    person.sees(r"\A\s*noise\s+more\s+envtui: ")
-    leave_active(awkward, route, person)
+    visit(awkward, route, before=r"noise\s+more\s+")
 
 
 def test_slow_start_up_files_are_waited_for(awkward: Field) -> None:
     for route in (Route.PORT, Route.SSHD):
         write(awkward, route, "sleep 3")
 
-    def enter_and_leave(route: Route) -> Route:
-        leave_active(awkward, route, enter(awkward, route))
-        return route
-
     # all at once, as each spends its time with waiting
     with ThreadPoolExecutor(len(ROUTES)) as threads:
-        assert tuple(threads.map(enter_and_leave, ROUTES)) == ROUTES
+        for visiting in [threads.submit(visit, awkward, route) for route in ROUTES]:
+            visiting.result()
 
 
 @pytest.mark.parametrize("route", [Route.PORT, Route.SSHD])
@@ -92,9 +82,9 @@ def test_another_shell_in_the_place_of_the_accounts_own_is_entered_by_the_engine
     environment = awkward.environment(route, "conda")
     session = awkward.open_as(SessionRequest(awkward.container(route), environment, "dev", terminal=_WIDE))
     assert session.route is Route.EXEC
-    assert any("start-up files" in note for note in session.notes), session.notes
-    person = Person(session)
-    person.sees(rf"^envtui: engine exec · .* · python {environment.prefix}/bin/python$")
-    person.types('echo "$ZSH_VERSION:$CONDA_PREFIX."')
-    person.sees(rf"^\d[\d.]*:{environment.prefix}\.$")
-    assert person.leaves("exit 7") == 7
+    assert any("instead of running one" in note for note in session.notes), session.notes
+    with Person(session) as person:
+        person.sees(rf"^envtui: engine exec · .* · python {environment.prefix}/bin/python$")
+        person.types('echo "$ZSH_VERSION:$CONDA_PREFIX."')
+        person.sees(rf"^\d[\d.]*:{environment.prefix}\.$")
+        assert person.leaves("exit 7") == 7

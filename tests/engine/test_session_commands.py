@@ -138,7 +138,8 @@ def test_a_kind_of_terminal_that_is_unknown_there_is_replaced(
     field: Field, route: Route, wanted: str, found: str
 ) -> None:
     script = f"{_SIZED}; stty size; echo $TERM"
-    out, _, status = run(field.open(route, None, "dev", ("sh", "-c", script), Terminal(wanted, 91, 33)))
+    session = field.open(route, None, "dev", ("sh", "-c", script), Terminal(wanted, 91, 33))
+    out, _, status = run(session, None)
     assert (out.decode().split(), status) == (["33", "91", found], 0)
 
 

@@ -74,7 +74,8 @@ def test_slow_start_up_files_are_waited_for(awkward: Field) -> None:
             visiting.result()
 
 
-@pytest.mark.parametrize("route", [Route.PORT, Route.SSHD])
+# what differs is how the connection is made, not what its commands meet
+@pytest.mark.parametrize("route", [pytest.param(Route.PORT, marks=pytest.mark.full_sessions), Route.SSHD])
 def test_another_shell_in_the_place_of_the_accounts_own_is_entered_by_the_engine(
     awkward: Field, route: Route
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.boxes import Box
+from tests.engine.session_environments import Field, make_field
 from tests.gpus.on_screen import Machine
 from tests.rig import nvml_double
 from tests.rig import shell_image as shells
@@ -44,6 +45,19 @@ def shell_image(engine: PrivateEngine) -> str:
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
     return shells.build_shell_image(engine)
+
+
+@pytest.fixture(scope="module")
+def field(
+    engine: PrivateEngine, shell_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Field]:
+    """Containers with shells, sshd and environments of each kind, for all tests of a module."""
+    engine.recover()
+    engine.remove_all()
+    assert shell_image
+    yield make_field(engine, tmp_path_factory.mktemp("field"))
+    engine.recover()
+    engine.remove_all()
 
 
 @pytest.fixture

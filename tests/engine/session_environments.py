@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tests.rig import managers, shell_image
 from tests.rig.engine import PrivateEngine
@@ -29,10 +30,34 @@ PREFIXES = {
     "venv": "/opt/venv",
 }
 ACCOUNTS = {"bash": "dev", "zsh": "zed", "fish": "fin", "dash": "ash"}
+ROUTES = (Route.PORT, Route.SSHD, Route.EXEC)
+# In every form that a shell, or JSON, could get wrong.
+ODD = (
+    "a  b", " ends ", "$HOME", "${HOME}", "$(id)", "`id`", "it's", '"q"', "back\\slash\\n", "ends\\", "",
+    "new\nline", "newline\n", "\ttab", "環境", "-x", "--", "*", "~", "{a,b}", "!!", "#c", "%s", "a;b|c&d>e",
+)  # fmt: skip
+# Where a shell keeps what was typed; dash keeps nothing.
+_HISTORIES = {"bash": ".bash_history", "zsh": ".zsh_history", "fish": ".local/share/fish/fish_history"}
 _PYTHON = "/usr/bin/python3.11"
 _WITH_PORT, _WITHOUT = "matrix-port", "matrix"
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[()].|[=>78])")
 _PATIENCE_SECONDS = 60
+# zsh keeps no history unless it is told to; fish says welcome before anything else, and leaves a folder
+_SETTINGS = {
+    "zed/.zshrc": "HISTFILE=~/.zsh_history SAVEHIST=100 HISTSIZE=100",
+    "fin/.config/fish/config.fish": "set -g fish_greeting",
+}
+_MANAGERS = {"conda": "/opt/conda/bin/conda", "micromamba": "/usr/local/bin/micromamba", "venv": None}
+# As the real one writes it: by this it is known whose an environment is.
+_MICROMAMBAS_HISTORY = "==> 2025-11-26 00:00:00 <==\n# cmd: micromamba create -n audio python\n"
+# What a session may have left, each with a word in front: $0 is the account, $1 its history.
+_LOOK = """\
+ps -eo user:20=,args= | sed -n "s/^$0  */process /p"
+find /tmp /var/tmp /dev/shm -mindepth 1 -not -path '/tmp/fish.*' | sed 's/^/file /'
+find /run -name '*envtui*' | sed 's/^/file /'
+grep -rl envtui "/home/$0" | grep -v '/authorized_keys$' | sed 's/^/names-us /'
+if [ -f "$1" ]; then sed 's/^/typed /' "$1"; fi
+"""
 
 
 class Agreeing(Somebody):
@@ -44,9 +69,14 @@ class Agreeing(Somebody):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Containers with the environments, and the host that they are on."""
+    """Containers with the environments, and the host that they are on.
+
+    Attributes:
+        state: for XDG_STATE_HOME.
+    """
 
     engine: PrivateEngine
+    state: Path
     workstation: Workstation
     containers: Mapping[str, Container]
     environments: Mapping[str, Mapping[str, Environment]]
@@ -68,26 +98,68 @@ class Field:
         terminal: Terminal | None = None,
     ) -> Session:
         """A session by exactly this route."""
-        assert self.workstation.shells is not None
         choice = RouteChoice.EXEC if route is Route.EXEC else RouteChoice.SSH
         request = SessionRequest(self.container(route), environment, user, choice, command, terminal)
-        session = self.workstation.shells.open(request, Agreeing())
+        session = self.open_as(request)
         assert session.route is route, session.notes
         return session
+
+    def open_as(self, request: SessionRequest) -> Session:
+        """A session by whatever route it gets."""
+        assert self.workstation.shells is not None
+        return self.workstation.shells.open(request, Agreeing())
+
+    def forget_what_was_typed(self, route: Route, shell: str) -> None:
+        """Remove the history of a shell's account."""
+        self.inside(route, "rm", "-f", _history_of(shell))
+
+    def traces(self, route: Route, shell: str) -> Traces:
+        """What is there of a shell's account now."""
+        told = self.inside(route, "sh", "-c", _LOOK, ACCOUNTS[shell], _history_of(shell))
+        pairs = [line.partition(" ")[::2] for line in told.splitlines()]
+        typed = [line for word, line in pairs if word == "typed"]
+        if shell == "fish":
+            typed = [line.removeprefix("- cmd: ") for line in typed if line.startswith("- cmd: ")]
+        return Traces(
+            tuple(line for word, line in pairs if word == "process"),
+            tuple(line for word, line in pairs if word in ("file", "names-us")),
+            tuple(typed),
+        )
 
     def inside(self, route: Route, *words: str, user: str = "root") -> str:
         """What a command prints in the container of a route."""
         return self.engine.docker("exec", "--user", user, self.container(route).name, *words)
 
 
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What there is of an account's sessions in a container.
+
+    Attributes:
+        files: of folders for what is temporary, and those in the account's home that name envtui.
+        typed: lines of the shell's history.
+    """
+
+    processes: tuple[str, ...]
+    files: tuple[str, ...]
+    typed: tuple[str, ...]
+
+
 class Person:
-    """Types in an interactive session and reads what comes."""
+    """Types in an interactive session and reads what comes; as a context it is closed at the end."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self._raw = bytearray()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
+        self._reader.join(_PATIENCE_SECONDS)
 
     def _read(self) -> None:
         while (block := self.session.channel.read()) is not None:
@@ -116,9 +188,12 @@ class Person:
         self._reader.join(_PATIENCE_SECONDS)
         assert not self._reader.is_alive(), self.text
         outcome = self.session.channel.outcome(20)
-        self.session.close()
         assert outcome.status is not None, outcome
         return outcome.status
+
+
+def _history_of(shell: str) -> str:
+    return f"/home/{ACCOUNTS[shell]}/{_HISTORIES.get(shell, '.sh_history')}"
 
 
 def run(session: Session, given: bytes | None = b"") -> tuple[bytes, bytes, int]:
@@ -137,11 +212,13 @@ def run(session: Session, given: bytes | None = b"") -> tuple[bytes, bytes, int]
 
     sender = threading.Thread(target=send)
     sender.start()
-    while (block := session.channel.read()) is not None:
-        found[block[0]] += block[1]
-    outcome = session.channel.outcome(20)
-    session.close()
-    sender.join(_PATIENCE_SECONDS)
+    try:
+        while (block := session.channel.read()) is not None:
+            found[block[0]] += block[1]
+        outcome = session.channel.outcome(20)
+    finally:
+        session.close()
+        sender.join(_PATIENCE_SECONDS)
     assert outcome.status is not None, outcome
     return bytes(found[Stream.STDOUT]), bytes(found[Stream.STDERR]), outcome.status
 
@@ -154,6 +231,10 @@ def make_field(engine: PrivateEngine, folder: Path) -> Field:
     for name in (_WITH_PORT, _WITHOUT):
         status, body = engine.request("PUT", f"/containers/{name}/archive?path=/", archive)
         assert status == 200, body
+        for path, line in _SETTINGS.items():
+            script = f'umask 022; mkdir -p "$(dirname ~/{path[4:]})"; echo "$0" >>~/{path[4:]}'
+            home = f"HOME=/home/{path[:3]}"
+            engine.docker("exec", "--user", path[:3], "--env", home, name, "sh", "-c", script, line)
         engine.docker("exec", name, _PYTHON, "-m", "venv", "--without-pip", PREFIXES["venv"], timeout=120)
     workstation = open_local(engine.host, {"XDG_STATE_HOME": str(folder / "state"), "HOME": str(folder)})
     assert workstation.environments is not None
@@ -163,7 +244,9 @@ def make_field(engine: PrivateEngine, folder: Path) -> Field:
         listed = workstation.environments.environments(containers[name]).environments
         by_prefix = {each.prefix: each for each in listed}
         environments[name] = {kind: by_prefix[prefix] for kind, prefix in PREFIXES.items()}
-    return Field(engine, workstation, containers, environments)
+        # another manager's would not be active, but put first in PATH by hand
+        assert {kind: each.manager for kind, each in environments[name].items()} == _MANAGERS
+    return Field(engine, folder / "state", workstation, containers, environments)
 
 
 def _tree(folder: Path) -> bytes:
@@ -174,6 +257,7 @@ def _tree(folder: Path) -> bytes:
     managers.make_micromamba(top / "usr/local/bin/micromamba")
     managers.make_prefix(conda / "envs/vision")
     managers.make_prefix(micromamba / "envs/audio")
+    (micromamba / "envs/audio/conda-meta/history").write_text(_MICROMAMBAS_HISTORY)
     (micromamba / "conda-meta").mkdir(exist_ok=True)
     for path in top.rglob("*"):
         if path.is_symlink():

@@ -147,3 +147,33 @@ def test_a_folder_is_not_changed_by_what_is_in_it() -> None:
 def test_a_file_of_it_makes_it_changed(kind: ChangeKind) -> None:
     told = [change("/opt/conda"), change("/opt/conda/lib"), change("/opt/conda/lib/x.py", kind)]
     assert origins.origins(["/opt/conda"], origins.Mounts(), told) == {"/opt/conda": Origin.LAYER}
+
+
+_CONDA, _MICROMAMBA = "/opt/conda/bin/conda", "/usr/local/bin/micromamba"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "managers", "expected"),
+    [
+        ("/opt/conda/envs/a", (_CONDA, _MICROMAMBA), _CONDA),
+        # a root without a conda of its own is not another root's
+        ("/opt/micromamba/envs/a", (_CONDA, _MICROMAMBA), _MICROMAMBA),
+        ("/opt/micromamba/envs/a", (_CONDA,), _CONDA),
+        ("/data/a", (_CONDA, _MICROMAMBA), _CONDA),
+    ],
+)
+def test_the_program_that_manages_an_environment(
+    prefix: str, managers: tuple[str, ...], expected: str
+) -> None:
+    found = answer.Found(
+        prefix, False, True, True, False, True, False, "-", "", "", "", "", (), (), (), (), "", ()
+    )
+    told = answer.Answer(
+        process_id=1,
+        managers=list(managers),
+        roots=["/opt/conda", "/opt/micromamba"],
+        folders=["/opt/conda/envs", "/opt/micromamba/envs"],
+        found=[found],
+    )
+    (environment,) = facts.environments("0" * 64, told)
+    assert environment.manager == expected

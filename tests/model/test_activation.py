@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.model.activation import activation_line
+from tui.model.activation import activation_line, activation_root
 from tui.model.environments import Environment, EnvironmentKind
 
 SHELLS = {
@@ -100,3 +100,21 @@ def test_without_a_manager_its_programs_are_found_first(
 
 def test_the_systems_python_needs_none() -> None:
     assert activation_line(environment(Path("/usr"), EnvironmentKind.SYSTEM)) == ""
+
+
+@pytest.mark.parametrize(
+    ("root", "manager", "expected"),
+    [
+        ("/opt/conda", "/opt/conda/bin/conda", "/opt/conda"),
+        ("/data/root", "/opt/conda/bin/conda", "/opt/conda"),
+        ("", "/opt/conda/condabin/conda", "/opt/conda"),
+        # a link there, and no installation
+        ("/opt/conda", "/usr/local/bin/conda", "/opt/conda"),
+        ("/opt/micromamba", "/usr/local/bin/micromamba", "/opt/micromamba"),
+    ],
+)
+def test_the_installation_that_activates_is_one_that_has_a_conda(
+    root: str, manager: str, expected: str
+) -> None:
+    made = environment(Path("/x"), EnvironmentKind.CONDA, root_prefix=root, manager=manager)
+    assert activation_root(made) == expected

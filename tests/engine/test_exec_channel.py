@@ -257,7 +257,9 @@ class TestWhatBreaks:
         execs.engine.kill()
         assert channel.read() is None
         channel.resize(10, 10)
-        assert "the engine is not running" in channel.outcome(END_SECONDS).lost
+        # in whichever of its ways the kernel told of the end
+        outcome = channel.outcome(END_SECONDS)
+        assert outcome.lost and outcome.status is None
 
     def test_an_engine_that_was_restarted_knows_no_more(self, execs: ExecBox) -> None:
         channel = execs.open("sh", "-c", "echo ready; exec sleep 999")
@@ -273,4 +275,5 @@ class TestWhatBreaks:
             read_until(channel, b"ready")
             proxy.cut()
             assert channel.read() is None
-            assert "still runs" in channel.outcome(0.2).lost
+            # it waits as long as it may; a busy engine needs some of that for its answer
+            assert "still runs" in channel.outcome(5.0).lost

@@ -276,4 +276,4 @@ class TestWhatBreaks:
             proxy.cut()
             assert channel.read() is None
             # it waits as long as it may; a busy engine needs some of that for its answer
-            assert "still runs" in channel.outcome(5.0).lost
+            assert "still runs" in channel.outcome(2.0).lost

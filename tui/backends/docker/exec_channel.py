@@ -24,6 +24,7 @@ _DETACH_KEYS = "ctrl-^,ctrl-],ctrl-^,ctrl-]"
 _CONSOLE_SIZE_API = (1, 42)
 # The engine refuses a size until the process runs: 0.05 s, then twice as long each time, 6 s in all.
 _RESIZE_TRIES, _RESIZE_AGAIN_SECONDS = 7, 0.05
+_STILL_RUNS = "the engine ended the stream of what still runs"
 # The engine learns of the end of a command a moment after its output ended.
 _LOOK_AGAIN_SECONDS = 0.02
 
@@ -135,19 +136,23 @@ class ExecChannel:
             return ChannelOutcome(lost=self._lost)
         if not self._has_ended:
             return ChannelOutcome()
-        deadline, pause = Deadline(seconds), threading.Event()
+        deadline, pause, has_told = Deadline(seconds), threading.Event(), False
         while True:
             try:
                 told = self._http.get_json(f"{self._exec_path}/json", deadline.remaining()) or {}
             except EngineRefused as error:
                 return ChannelOutcome(lost=f"the engine knows no more of it: {error.detail}")
             except EngineError as error:
+                if has_told and deadline.passed:
+                    # the last question had no time left for its answer
+                    return ChannelOutcome(lost=_STILL_RUNS)
                 return ChannelOutcome(lost=error.detail or error.title)
+            has_told = True
             if not told.get("Running"):
                 code = told.get("ExitCode")
                 return ChannelOutcome(code if isinstance(code, int) else None)
             if deadline.passed:
-                return ChannelOutcome(lost="the engine ended the stream of what still runs")
+                return ChannelOutcome(lost=_STILL_RUNS)
             pause.wait(_LOOK_AGAIN_SECONDS)
 
     def close(self) -> None:

@@ -6,14 +6,17 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import termios
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.engine.program import ENVTUI, PATIENCE_SECONDS
 from tests.rig import shell_image as shells
@@ -37,7 +40,8 @@ WORDS = {
 AS = r" as \w+"
 PROMPT = r"^root@\S+:\S*#$"
 #: Given to the containers' environment, where such things stand.
-SECRET_NAME, SECRET = "HF_TOKEN", "hf_R1gS3cretOfTheContainer"
+# another one in each run: others may run the same tests beside this one
+SECRET_NAME, SECRET = "HF_TOKEN", f"hf_{secrets.token_hex(12)}"
 
 
 class Window(TerminalSession):
@@ -114,7 +118,10 @@ class Rooms:
     def furnish(self, name: str, route: Route, *options: str, consent: Consent | None = Consent.YES) -> str:
         """Run one more, for a route; its name."""
         self.engine.docker("rm", "--force", name, check=False)
-        given = ("--env", f"{SECRET_NAME}={SECRET}", *options)
+        # by a file: what stands in a command line can be read by everybody
+        variables = self.state / "variables"
+        variables.write_text(f"{SECRET_NAME}={SECRET}\n")
+        given = ("--env-file", str(variables), *options)
         if route is Route.PORT:
             self.ids[name] = shells.run_with_sshd(self.engine, name, given).id
         else:
@@ -260,6 +267,16 @@ def with_port(proxy: EngineProxy, was: int, becomes: int) -> None:
 def published_port(engine: PrivateEngine, name: str) -> int:
     """Where a container's sshd is reached."""
     return int(engine.docker("port", name, "22/tcp").splitlines()[0].rpartition(":")[2])
+
+
+def quick(values: Iterable[Any], *those: Any) -> list[Any]:
+    """Parameters, of which only those are looked at by default."""
+    return [
+        pytest.param(
+            *(each if isinstance(each, tuple) else (each,)), marks=() if each in those else pytest.mark.slow
+        )
+        for each in values
+    ]
 
 
 Ending = Callable[[Window], int]

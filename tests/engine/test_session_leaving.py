@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.engine.session_rig import (
     by_term,
     furnished,
     published_port,
+    quick,
     with_port,
 )
 from tests.rig.bad_network import BadNetwork
@@ -42,7 +44,6 @@ ENDINGS = {
     "TERM": (by_term, 143),
 }
 SILENCES = [f"{verb}-{route}" for verb in ("frozen", "paused") for route in (Route.PORT, Route.SSHD)]
-BY_EACH_ROUTE = pytest.mark.parametrize("route", ROUTES)
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +81,23 @@ class Left:
     records: dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=[(route, how) for route in ROUTES for how in ENDINGS], ids="-".join)
+@pytest.fixture(
+    scope="module",
+    params=quick(
+        [f"{route}-{how}" for route, how in product(ROUTES, ENDINGS)],
+        "port-escape",
+        "port-TERM",
+        "sshd-exit",
+        "sshd-closed",
+        *(f"exec-{how}" for how in ENDINGS),
+    ),
+)
 def left(rooms: Rooms, request: pytest.FixtureRequest) -> Iterator[Left]:
     """By each route and in each way, once for all that is looked at."""
-    route, how = request.param
+    route, how = request.param.split("-")
     end, expected = ENDINGS[how]
-    name = NAMES[route]
-    with rooms.session(route) as window:
+    name = NAMES[Route(route)]
+    with rooms.session(Route(route)) as window:
         window.send(BEGIN)
         rooms.wait_for(name, JOB, *STAYING)
         status = end(window)
@@ -118,7 +129,7 @@ def test_it_is_not_written_down_any_more(left: Left) -> None:
 # -- without a word
 
 
-@BY_EACH_ROUTE
+@pytest.mark.parametrize("route", quick(ROUTES, Route.SSHD, Route.EXEC))
 def test_what_a_killed_program_left_is_ended_at_the_next_connection(rooms: Rooms, route: Route) -> None:
     name = NAMES[route]
     with rooms.session(route) as window:
@@ -174,7 +185,7 @@ def _servers(rooms: Rooms, name: str) -> list[int]:
     return [pid for pid, line in rooms.processes(name).items() if line.startswith("sshd")]
 
 
-@pytest.mark.parametrize("route", [Route.PORT, Route.SSHD])
+@pytest.mark.parametrize("route", quick([Route.PORT, Route.SSHD], Route.PORT))
 def test_a_killed_server(rooms: Rooms, route: Route) -> None:
     name = NAMES[route]
     with rooms.session(route) as window:
@@ -192,7 +203,7 @@ def test_a_killed_server(rooms: Rooms, route: Route) -> None:
 # -- others
 
 
-@BY_EACH_ROUTE
+@pytest.mark.parametrize("route", quick(ROUTES, Route.EXEC))
 def test_of_two_sessions_one_goes_on(rooms: Rooms, route: Route) -> None:
     name = NAMES[route]
     with rooms.session(route) as stays, rooms.session(route) as goes:
@@ -214,8 +225,10 @@ def test_of_two_sessions_one_goes_on(rooms: Rooms, route: Route) -> None:
 # -- the container goes
 
 
-@BY_EACH_ROUTE
-@pytest.mark.parametrize("verb", ["stop", "rm"])
+@pytest.mark.parametrize(
+    ("verb", "route"),
+    quick(product(["stop", "rm"], ROUTES), ("stop", Route.PORT), ("rm", Route.EXEC)),
+)
 def test_a_container_that_goes_away(rooms: Rooms, route: Route, verb: str) -> None:
     name = rooms.furnish("goes", route)
     words = ("stop", "--time", "0") if verb == "stop" else ("rm", "--force")
@@ -299,6 +312,7 @@ def silent(rooms: Rooms) -> Iterator[dict[str, Silent]]:
 IN_SILENCE = pytest.mark.parametrize("how", SILENCES)
 
 
+@pytest.mark.slow
 @IN_SILENCE
 def test_silence_is_a_lost_link(silent: dict[str, Silent], how: str) -> None:
     assert silent[how].status == 255
@@ -306,18 +320,21 @@ def test_silence_is_a_lost_link(silent: dict[str, Silent], how: str) -> None:
     silent[how].window.assert_restored()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", SILENCES[:2])
 def test_a_frozen_server_keeps_nobody_from_being_hung_up(silent: dict[str, Silent], how: str) -> None:
     assert JOB not in silent[how].running
     assert silent[how].records == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", SILENCES[2:])
 def test_what_a_paused_container_holds_is_written_down(silent: dict[str, Silent], how: str) -> None:
     assert JOB in silent[how].running
     assert [each["lost"] for each in silent[how].records] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", SILENCES[2:])
 def test_what_a_paused_container_held_is_ended_when_it_goes_on(
     rooms: Rooms, silent: dict[str, Silent], how: str

@@ -142,9 +142,9 @@ def test_a_paused_container(rooms: Rooms) -> None:
     ("line", "reason"),
     [
         ("AllowUsers dev", b"AllowUsers"),
-        ("DenyUsers root", b"DenyUsers"),
-        ("PermitRootLogin no", b"PermitRootLogin"),
-        ("PubkeyAuthentication no", b"PubkeyAuthentication"),
+        pytest.param("DenyUsers root", b"DenyUsers", marks=pytest.mark.slow),
+        pytest.param("PermitRootLogin no", b"PermitRootLogin", marks=pytest.mark.slow),
+        pytest.param("PubkeyAuthentication no", b"PubkeyAuthentication", marks=pytest.mark.slow),
         ("MaxSessions 0", b""),
     ],
 )
@@ -172,6 +172,7 @@ def test_an_account_that_may_not_log_in_is_entered_by_the_engine(rooms: Rooms) -
 # -- an engine that stands still: as long as its time-outs
 
 
+@pytest.mark.slow
 def test_an_engine_that_stands_still_in_the_middle_is_a_lost_link(rooms: Rooms) -> None:
     name = rooms.furnish("stalled", Route.SSHD, consent=Consent.NO)
     with rooms.window("ssh", name) as window:

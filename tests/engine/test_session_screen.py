@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.engine.session_rig import NAMES, ROUTES, Rooms, Window, enter, furnished
+from tests.engine.session_rig import NAMES, ROUTES, Rooms, Window, enter, furnished, quick
 from tests.rig.engine import PrivateEngine
 from tests.rig.waiting import until
 from tui.model.sessions import Route
@@ -60,6 +60,7 @@ def test_it_comes_back_with_words(rooms: Rooms, route: Route) -> None:
         comes_back(window, NAMES[route], "ended · ")
 
 
+@pytest.mark.slow
 def test_an_exit_status_is_told(rooms: Rooms) -> None:
     with screen(rooms) as window:
         enter(window, Route.SSHD)
@@ -67,7 +68,7 @@ def test_an_exit_status_is_told(rooms: Rooms) -> None:
         comes_back(window, NAMES[Route.SSHD], "ended with exit status 7")
 
 
-@BY_EACH_ROUTE
+@pytest.mark.parametrize("route", quick(ROUTES, Route.PORT))
 def test_it_comes_back_from_an_escape(rooms: Rooms, route: Route) -> None:
     with screen(rooms) as window:
         enter(window, route)
@@ -87,6 +88,7 @@ def test_a_lost_link_is_told(rooms: Rooms) -> None:
         comes_back(window, name, "connection lost: ")
 
 
+@pytest.mark.slow
 def test_several_one_after_another(rooms: Rooms) -> None:
     with screen(rooms) as window:
         for route in (*ROUTES, Route.EXEC):
@@ -97,7 +99,7 @@ def test_several_one_after_another(rooms: Rooms) -> None:
             comes_back(window, NAMES[route], "ended · ")
 
 
-@pytest.mark.parametrize("route", [Route.PORT, Route.EXEC])
+@pytest.mark.parametrize("route", quick([Route.PORT, Route.EXEC], Route.EXEC))
 def test_a_killed_full_screen_program_leaves_no_modes(rooms: Rooms, route: Route) -> None:
     with screen(rooms) as window:
         enter(window, route)
@@ -106,7 +108,7 @@ def test_a_killed_full_screen_program_leaves_no_modes(rooms: Rooms, route: Route
         comes_back(window, NAMES[route], "ended · ")
 
 
-@BY_EACH_ROUTE
+@pytest.mark.parametrize("route", quick(ROUTES, Route.SSHD))
 def test_nor_after_a_session_by_the_command_line(rooms: Rooms, route: Route) -> None:
     with rooms.session(route) as window:
         kill_vim(rooms, window, NAMES[route])
@@ -115,7 +117,7 @@ def test_nor_after_a_session_by_the_command_line(rooms: Rooms, route: Route) -> 
         window.assert_restored()
 
 
-@BY_EACH_ROUTE
+@pytest.mark.parametrize("route", quick(ROUTES, Route.EXEC))
 def test_nor_when_it_is_left_in_front(rooms: Rooms, route: Route) -> None:
     with rooms.session(route) as window:
         window.send(f"{VIM}\r")
@@ -170,8 +172,15 @@ def test_another_size_is_known_to_both(rooms: Rooms) -> None:
         assert re.search(r" q quit", window.lines()[29])
 
 
-@BY_EACH_ROUTE
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("route", "number", "code"),
+    [
+        pytest.param(Route.PORT, signal.SIGTERM, 143),
+        pytest.param(Route.EXEC, signal.SIGTERM, 143),
+        pytest.param(Route.SSHD, signal.SIGTERM, 143, marks=pytest.mark.slow),
+        *(pytest.param(each, signal.SIGHUP, 129, marks=pytest.mark.slow) for each in ROUTES),
+    ],
+)
 def test_told_to_end_in_a_session_it_ends(
     rooms: Rooms, route: Route, number: signal.Signals, code: int
 ) -> None:
@@ -186,7 +195,7 @@ def test_told_to_end_in_a_session_it_ends(
     assert rooms.records == {}
 
 
-@pytest.mark.parametrize("route", [Route.SSHD, Route.EXEC])
+@pytest.mark.parametrize("route", quick([Route.SSHD, Route.EXEC], Route.SSHD))
 def test_a_window_that_is_closed_ends_it(rooms: Rooms, route: Route) -> None:
     with rooms.window() as window:
         enter(window, route)

@@ -151,14 +151,14 @@ def test_the_command_log_tells_of_the_sessions_only(seen: Seen) -> None:
 
 
 def test_no_file_has_a_value_of_the_image(seen: Seen) -> None:
-    files = [path for path in seen.rooms.state.rglob("*") if path.is_file()]
+    files = [path for path in (seen.rooms.state / "envtui").rglob("*") if path.is_file()]
     assert files
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
 
 
 def test_only_the_key_file_has_the_key(seen: Seen) -> None:
     secret = seen.secrets["the private key"]
-    files = [path for path in seen.rooms.state.rglob("*") if path.is_file()]
+    files = [path for path in (seen.rooms.state / "envtui").rglob("*") if path.is_file()]
     assert [path.name for path in files if secret in path.read_bytes()] == ["id_ed25519"]
 
 

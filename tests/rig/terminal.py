@@ -25,12 +25,13 @@ from tests.rig.waiting import NotReached, until
 _LAUNCHER = (
     "import fcntl, os, signal, sys, termios\n"
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
-    "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"
-    "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n"
+    "for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT):\n"
+    "    signal.signal(number, signal.SIG_DFL)\n"
     "os.execvp(sys.argv[1], sys.argv[1:])\n"
 )
 # A session leader takes the terminal as its controlling one itself: safer than code between fork and exec in
-# a test process with threads. Python ignores the two signals, and exec would hand that on.
+# a test process with threads. Python ignores the first two signals, a shell the others for what it runs behind
+# itself, and exec would hand that on.
 
 _KEYS = {
     "enter": "\r", "tab": "\t", "shift+tab": "\x1b[Z", "esc": "\x1b", "escape": "\x1b", "space": " ",

@@ -30,8 +30,8 @@ _LAUNCHER = (
     "os.execvp(sys.argv[1], sys.argv[1:])\n"
 )
 # A session leader takes the terminal as its controlling one itself: safer than code between fork and exec in
-# a test process with threads. Python ignores the first two signals, a shell the others for what it runs behind
-# itself, and exec would hand that on.
+# a test process with threads. Python ignores the first two signals, a shell the others for what it runs
+# behind itself, and exec would hand that on.
 
 _KEYS = {
     "enter": "\r", "tab": "\t", "shift+tab": "\x1b[Z", "esc": "\x1b", "escape": "\x1b", "space": " ",

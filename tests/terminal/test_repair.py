@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.rig.dec_modes import DecModes
@@ -46,6 +46,7 @@ def test_ordinary_is_only_what_another_parser_finds_so(written: bytes) -> None:
 
 
 @given(_WRITTEN)
+@example(b"\x1b[?47h\x1b[>1u\x1b[?47l")
 def test_repaired_is_ordinary(written: bytes) -> None:
     state = _fed(written)
     state.feed(state.repair())

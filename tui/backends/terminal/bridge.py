@@ -30,6 +30,10 @@ _WRITE_SECONDS = 1.0
 # A thread whose channel was closed ends at once; one that does not is left alone and touches nothing more.
 _THREAD_SECONDS = 5.0
 
+# How long and how often we look whether the terminal is as we need it, after somebody continued us.
+_LOOK_SECONDS = 2.0
+_LOOK_MILLISECONDS = 100
+
 _HELP = (
     "Escapes, at the beginning of a line:",
     "  {0}.   leave this session",
@@ -75,6 +79,8 @@ class _Bridge:
         self._modes = TerminalState()
         self._outbox = Outbox()
         self._has_output_ended = self._is_terminal_gone = self._has_stopped = False
+        self._was_continued = False
+        self._look_until = 0.0
         self._problem = ""
         self._received_bytes = self._sent_bytes = 0
 
@@ -120,9 +126,11 @@ class _Bridge:
             if has_keys:
                 # without POLLIN, too, the kernel tells when the terminal goes away
                 poll.register(self._fd_in, 0 if self._outbox.is_full else select.POLLIN)
-            ready = dict(poll.poll())
+            ready = dict(poll.poll(_LOOK_MILLISECONDS if self._has_to_look else None))
             if self._attention.descriptor in ready and (end := self._attend()):
                 return end
+            if self._has_to_look:
+                self._take_again()
             if not ready.get(self._fd_in):
                 continue
             data = self._read_keys(ready[self._fd_in])
@@ -146,10 +154,21 @@ class _Bridge:
             return end_by_signal(self._attention.ended_by)
         if self._is_terminal_gone:
             return SessionEnd(EndReason.HANGUP)
-        if signal.SIGCONT in numbers and not self._has_stopped and self._raw.is_ours:
+        if signal.SIGCONT in numbers and not self._has_stopped:
             # stopped from outside: a shell has had the terminal
-            self._go_on(self._modes.again())
+            self._was_continued = True
+            self._look_until = time.monotonic() + _LOOK_SECONDS
         return end_of_channel(self._channel, self._problem) if self._has_output_ended else None
+
+    @property
+    def _has_to_look(self) -> bool:
+        return self._was_continued or time.monotonic() < self._look_until
+
+    def _take_again(self) -> None:
+        """Take the terminal from the shell that continued us, also when it gives it, or changes it, late."""
+        if self._raw.is_ours and (self._was_continued or not self._raw.is_raw):
+            self._was_continued = False
+            self._go_on(self._modes.again())
 
     def _read_keys(self, event: int) -> bytes | None:
         """What was typed; b"" at its end, None for nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import termios
 import tty
@@ -16,6 +17,7 @@ class RawTerminal:
         """Args: of the terminal."""
         self._descriptor = descriptor
         self._before: list[Any] | None = None
+        self._ours: list[Any] | None = None
         self.is_terminal = os.isatty(descriptor)
 
     @property
@@ -27,6 +29,14 @@ class RawTerminal:
             # it is not the one that controls this program, so nobody is in front
             return True
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether it still is as `enter` made it; one that went away, or is none, counts as such."""
+        try:
+            return self._ours is None or termios.tcgetattr(self._descriptor) == self._ours
+        except termios.error:
+            return True
+
     def enter(self) -> None:
         """Every key and byte as it is, both ways; again, too, after somebody else had the terminal.
 
@@ -34,11 +44,14 @@ class RawTerminal:
         """
         with contextlib.suppress(termios.error):
             before = termios.tcgetattr(self._descriptor)
-            if self._before is not None and not before[tty.LFLAG] & termios.ICANON:
-                # it still is as we made it: that is not what there was before
+            if self._ours is not None and before == self._ours:
+                # that is not what there was before
                 return
-            tty.setraw(self._descriptor, termios.TCSADRAIN)
-            self._before = before
+            _set_raw(self._descriptor)
+            self._ours = termios.tcgetattr(self._descriptor)
+            if self._before is None or before[tty.LFLAG] & termios.ICANON:
+                # a shell that edits its line has it half raw, which is not for whoever comes after us
+                self._before = before
 
     def leave(self, drop_input: bool, drain: bool) -> None:
         """The settings as they were.
@@ -54,4 +67,15 @@ class RawTerminal:
             if drop_input:
                 termios.tcflush(self._descriptor, termios.TCIFLUSH)
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN if drain else termios.TCSANOW, self._before)
-        self._before = None
+        self._before = self._ours = None
+
+
+def _set_raw(descriptor: int) -> None:
+    """As `tty.setraw`, which gives up when a signal comes while it waits for the output to be taken."""
+    while True:
+        try:
+            tty.setraw(descriptor, termios.TCSADRAIN)
+            return
+        except termios.error as error:
+            if error.args[0] != errno.EINTR:
+                raise

@@ -151,6 +151,9 @@ class TerminalState:
             # its stack of keyboard flags is its own; 1049 brings the cursor back, and only when it is on:
             # on the main screen it would go to wherever it was saved last
             parts += [*self._keyboard(True), _private(state.alternate, on=False)]
+        elif keyboard := self._keyboard(True):
+            # left with flags on it, which the next program there would get
+            parts += [_private(1049, on=True), *keyboard, _private(1049, on=False)]
         parts += self._keyboard(False)
         parts += [b"\x1b[>%dm" % resource for resource in state.keys]
         parts += self._margins()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tui.model.errors import SettingsError
-from tui.settings import GpuSettings, Settings, check_action_ids, load
+from tui.settings import EnvironmentSettings, GpuSettings, Settings, check_action_ids, load
 
 Write = Callable[[str | bytes], Path]
 
@@ -51,6 +51,7 @@ class TestWhatCanBeChosen:
             gpu:
               driver_version: 550.54
               compute_capabilities: [9.0, "8.0", 12.0]
+            environments: {allow_base: yes}
             """
         assert load(write(text), {}) == Settings(
             host="ssh-tunnel",
@@ -64,6 +65,7 @@ class TestWhatCanBeChosen:
                 "container.remove": (),
             },
             gpu=GpuSettings("550.54", ("9.0", "8.0", "12.0")),
+            environments=EnvironmentSettings(allow_base=True),
         )
 
     @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n", "~\n", "\ufeff", "host: ~"])
@@ -163,8 +165,11 @@ FILE_MISTAKES = [
     (
         "colour: x",
         ":1: colour: there is no such option",
-        "one of gpu, host, keys, read_only, stats_seconds, theme",
+        "one of environments, gpu, host, keys, read_only, stats_seconds, theme",
     ),
+    ("environments: base", ":1: environments: found “base” (a text)", "a mapping of options (allow_base"),
+    ("environments:\n  base: true", ":2: environments.base: there is no such option", "one of allow_base"),
+    ("environments: {allow_base: 1}", ":1: environments.allow_base: found “1”", "true or false"),
     ("gpu: 550.54", ":1: gpu: found “550.54” (a number)", "a mapping of options (driver_version"),
     ("gpu:\n  driver: 5", ":2: gpu.driver: there is no such option", "Expected driver_version"),
     ("gpu:\n  driver_version: new", ":2: gpu.driver_version: found “new” (a text)", "such as 550.54.15"),

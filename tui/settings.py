@@ -34,7 +34,8 @@ _SECONDS_EXPECTED = f"a number of seconds from {LEAST_STATS_SECONDS:g} to {MOST_
 _KEYS_EXPECTED = 'a key, several in one text ("s,ctrl+x"), or a list of keys; the comma key is called comma'
 _DRIVER_EXPECTED = "a driver's version, such as 550.54.15"
 _CAPABILITIES_EXPECTED = "a list of compute capabilities, one for each GPU, such as [8.0, 9.0]"
-_OPTIONS = ("host", "read_only", "theme", "stats_seconds", "keys", "gpu")
+_OPTIONS = ("host", "read_only", "theme", "stats_seconds", "keys", "gpu", "environments")
+_ENVIRONMENT_OPTIONS = ("allow_base",)
 _GPU_OPTIONS = ("driver_version", "compute_capabilities")
 _TAG = "tag:yaml.org,2002:"
 
@@ -53,6 +54,17 @@ class GpuSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentSettings:
+    """What may be done to environments.
+
+    Attributes:
+        allow_base: packages of `base` may be changed; it is never removed.
+    """
+
+    allow_base: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The effective settings.
 
@@ -63,6 +75,7 @@ class Settings:
         stats_seconds: how often figures are read.
         keys: keys by action id, for actions whose default keys are replaced; none takes them away.
         gpu: what verdicts on environments rest on where the machine does not tell it.
+        environments: what may be done to them.
         places: where each option was set, "file:line" or the variable, by dotted option.
     """
 
@@ -72,6 +85,7 @@ class Settings:
     stats_seconds: float = STATS_SECONDS
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gpu: GpuSettings = GpuSettings()
+    environments: EnvironmentSettings = EnvironmentSettings()
     places: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def where(self, option: str) -> str:
@@ -181,6 +195,7 @@ class _FileReader:
             "stats_seconds": self._seconds,
             "keys": self._keys,
             "gpu": self._gpu,
+            "environments": self._environments,
         }
         for name, node in self._entries(root, "", f"a mapping of options ({', '.join(_OPTIONS)})").items():
             if name not in readers:
@@ -265,13 +280,22 @@ class _FileReader:
             action_id: self._key_names(f"{option}.{action_id}", keys) for action_id, keys in entries.items()
         }
 
-    def _gpu(self, option: str, node: Node) -> GpuSettings:
-        entries = self._entries(node, option, f"a mapping of options ({', '.join(_GPU_OPTIONS)})")
+    def _known_entries(self, option: str, node: Node, known: Collection[str]) -> dict[str, Node]:
+        entries = self._entries(node, option, f"a mapping of options ({', '.join(known)})")
         for name in entries:
-            if name not in _GPU_OPTIONS:
+            if name not in known:
                 dotted = f"{option}.{name}"
-                problem = "there is no such option"
-                self._fail(self._places[dotted], dotted, problem, _nearest(name, _GPU_OPTIONS))
+                self._fail(self._places[dotted], dotted, "there is no such option", _nearest(name, known))
+        return entries
+
+    def _environments(self, option: str, node: Node) -> EnvironmentSettings:
+        entries = self._known_entries(option, node, _ENVIRONMENT_OPTIONS)
+        return EnvironmentSettings(
+            **{name: self._switch(f"{option}.{name}", value) for name, value in entries.items()}
+        )
+
+    def _gpu(self, option: str, node: Node) -> GpuSettings:
+        entries = self._known_entries(option, node, _GPU_OPTIONS)
         driver = entries.get("driver_version")
         listed = entries.get("compute_capabilities")
         return GpuSettings(

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
         Driver,
         Engine,
         Entitlements,
+        EnvironmentChanges,
+        EnvironmentRecords,
         Environments,
         Gpus,
         HostPids,
         Logs,
         Ownership,
+        PrefixCopies,
         ProcessEnding,
         Services,
         Shells,
@@ -43,6 +46,7 @@ class Workstation:
         ownership, ending: None where the host's processes can't be looked at, or ended.
         entitlements: None where containers can't be asked what GPUs they were given.
         shells: None where no session can be opened.
+        changes, records, copies: None where environments can't be changed, exported, or carried over.
         doors: None where other SSH clients can't be let in.
         now: the time that ages and the clock are shown by, in seconds since the epoch.
     """
@@ -62,6 +66,9 @@ class Workstation:
     entitlements: Entitlements | None = None
     shells: Shells | None = None
     doors: SshDoors | None = None
+    changes: EnvironmentChanges | None = None
+    records: EnvironmentRecords | None = None
+    copies: PrefixCopies | None = None
     is_demo: bool = False
     now: Callable[[], float] = time.time
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
+from tui.model.changes import ChangeJob, ChangePlan, EnvironmentChange, JobNews
 from tui.model.compatibility import DriverFacts
 from tui.model.containers import Container, ContainerDetails, ContainerEvent
 from tui.model.entitlement import GpuEntitlement
+from tui.model.environment_records import EnvironmentRecord
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, Package
 from tui.model.gpus import GpuReport
 from tui.model.hosts import EngineInfo, FileSystemSpace
@@ -151,6 +153,104 @@ class Environments(Protocol):
 
         `environments` are all of the container, as one may lie in another; with `only`, those are measured.
         A prefix that can't be measured is left out. Raises an EngineError.
+        """
+
+
+class EnvironmentChanges(Protocol):
+    """Makes, changes and removes environments of a host's containers.
+
+    A change is a job inside the container: it goes on when nobody looks, and is found again there. Every
+    method takes a running container and raises an EngineError where it can't be asked.
+    """
+
+    def new_prefix(
+        self, container: Container, name: str, environments: Sequence[Environment], user: str = ""
+    ) -> EnvironmentChange:
+        """A CREATE without packages: where a new environment of that name would be, and what would make it.
+
+        Args:
+            container: a running one.
+            name: of the new environment, or its absolute path.
+            environments: all that are known in the container; the best manager among theirs is chosen.
+            user: account in the container, "" for its own.
+
+        Raises:
+            ChangeRefused: it is there already, or nothing may be written there.
+            NoManager: nothing in the container makes environments.
+        """
+
+    def plan(
+        self, container: Container, change: EnvironmentChange, is_cancelled: Callable[[], bool]
+    ) -> ChangePlan:
+        """What a change would do; nothing is changed. Asks the manager, which can take minutes.
+
+        Raises:
+            ChangeCancelled: `is_cancelled` said so; nothing of the question goes on in the container.
+            ChangeError: it can't be done.
+        """
+
+    def start(self, container: Container, change: EnvironmentChange) -> ChangeJob:
+        """Begin a change; returns when its process runs.
+
+        Raises:
+            ChangeUnderWay: another job is at work on one of its prefixes.
+            ChangeError: it can't be begun; nothing was done.
+        """
+
+    def jobs(self, container: Container) -> Sequence[ChangeJob]:
+        """The jobs that are in the container, running or over, oldest first, until they are put away."""
+
+    def news(self, container: Container, job: ChangeJob, offset: int) -> JobNews:
+        """How a job is, and its log from `offset` on; quick.
+
+        Raises:
+            ChangeLost: the container knows nothing of it.
+        """
+
+    def cancel(self, container: Container, job: ChangeJob) -> ChangeJob:
+        """End a job and undo what it began; returns, within a minute, when nothing of it runs.
+
+        Raises:
+            ChangeError: it can't be ended.
+        """
+
+    def put_away(self, container: Container, job: ChangeJob) -> None:
+        """Remove the traces of a job that is over. One that runs is left alone."""
+
+
+class EnvironmentRecords(Protocol):
+    """The whole records of an environment's packages, and of its making."""
+
+    def records(
+        self, container: Container, environment: Environment, ask_inside: bool = True
+    ) -> EnvironmentRecord:
+        """All that an export needs. Raises an EngineError."""
+
+
+class PrefixCopies(Protocol):
+    """Carries whole prefixes from one container to another, without a network."""
+
+    def copy_prefix(
+        self,
+        source: Container,
+        prefix: str,
+        target: Container,
+        is_cancelled: Callable[[], bool],
+        progress: Callable[[int], None],
+    ) -> None:
+        """Put a copy at the same path of another running container.
+
+        Args:
+            source: running or not.
+            prefix: absolute path, the same in both: programs in it name it.
+            target: in which nothing is at that path.
+            is_cancelled: asked often; nothing of the copy is left then.
+            progress: called with the bytes that were carried.
+
+        Raises:
+            ChangeRefused: something is there, or nothing can be put there.
+            ChangeCancelled: `is_cancelled` said so.
+            EngineError: the engine can't be asked.
         """
 
 

@@ -17,6 +17,14 @@ EnvtuiError                title, detail, hint
 │   ├── ProcessChanged     its number belongs to another process now, or it moved to another container
 │   ├── ProcessPermission  the kernel lets this user send it no signal
 │   └── ProcessStays       it got the signal and is still there
+├── FileFault              a file that describes an environment can't be read
+├── ChangeError            an environment was not made, changed or removed
+│   ├── ChangeRefused      it must not be: base, frozen, another's, already there
+│   ├── ChangeUnderWay     another job is at work on the same environment
+│   ├── NoManager          no program in the container can do it
+│   ├── ChangeFailed       the manager tried, and says why not
+│   ├── ChangeCancelled    somebody called it off
+│   └── ChangeLost         its process is gone without a word
 ├── SessionError           a session was not opened, or could not go on
 │   ├── SessionCancelled   somebody called it off
 │   ├── NoRoute            no way of the wanted kind leads into the container
@@ -142,6 +150,60 @@ class ProcessPermission(ProcessError):
 
 class ProcessStays(ProcessError):
     """The process got the signal and has not ended in the time it was given."""
+
+
+class FileFault(EnvtuiError):
+    """A file that describes an environment can't be read.
+
+    Attributes:
+        line: where, from 1; 0 where it is about the whole file.
+    """
+
+    def __init__(self, title: str, detail: str = "", hint: str = "", line: int = 0) -> None:
+        """Args: as for EnvtuiError, plus the line."""
+        super().__init__(title, detail, hint)
+        self.line = line
+
+
+class ChangeError(EnvtuiError):
+    """An environment was not made, changed or removed."""
+
+
+class ChangeRefused(ChangeError):
+    """It must not be changed, and nothing was done to it."""
+
+
+class ChangeUnderWay(ChangeError):
+    """Another job is at work on the same environment."""
+
+
+class NoManager(ChangeError):
+    """No program in the container can do it."""
+
+
+class ChangeFailed(ChangeError):
+    """The manager tried.
+
+    Attributes:
+        kind: the manager's own name for it ("PackagesNotFoundError"), "" where it has none.
+        exit_code: None where it did not even start.
+    """
+
+    def __init__(
+        self, title: str, detail: str = "", hint: str = "", kind: str = "", exit_code: int | None = None
+    ) -> None:
+        """Args: as for EnvtuiError, plus name and exit code."""
+        super().__init__(title, detail, hint)
+        self.kind = kind
+        self.exit_code = exit_code
+
+
+class ChangeCancelled(ChangeError):
+    """Somebody called it off; nothing of it is left."""
+
+
+class ChangeLost(ChangeError):
+    """Its process is gone, and nobody knows how it ended."""
 
 
 class SessionError(EnvtuiError):

@@ -1,8 +1,9 @@
-"""The check of an `environment.yml` finds what is wrong, names the line that is right, and says nothing else."""
+"""The check of an `environment.yml` finds what is wrong, names the right line, and says nothing else."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -359,7 +360,7 @@ def test_a_mapping_in_braces_is_not_removed_with_its_prefix() -> None:
 
 def test_rules_name_known_sources_and_every_source_is_used() -> None:
     rules = environment_rules()
-    entries = (
+    entries: tuple[Any, ...] = (
         *rules.ended_packages, *rules.ended_channels, *rules.bound_packages, *rules.torch_family,
         *rules.mixed_channels, *rules.of_one_system,
     )  # fmt: skip

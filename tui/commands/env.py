@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # In the order in which help lists them. Each has `add_parser(subcommands, common)`, which imports nothing
 # that only its own work needs.
-_MODULES: tuple[str, ...] = ()
+_MODULES = ("env_check",)
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:

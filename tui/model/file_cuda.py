@@ -79,7 +79,9 @@ def _claims(view: FileView) -> Iterator[_Claim]:
         if each.name in _OF_CUDA:
             low = lowest(allowed(each.version))
             if low is not None:
-                yield _Claim(each, low[:2])
+                # a range knows no zeros at the end: 13.0 is told by the text
+                is_first = len(low) == 1 and f"{low[0]}.0" in each.version
+                yield _Claim(each, (low[0], 0) if is_first else low[:2])
         elif each.name in TORCH_IN_CONDA:
             found = _IN_BUILD.search(each.build)
             if found is not None:

@@ -14,6 +14,9 @@ _MODULES: tuple[str, ...] = (
     "env_check",
     "env_export",
     "env_diff",
+    "env_change",
+    "env_copy",
+    "env_jobs",
 )
 
 

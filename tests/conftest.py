@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-
 # Started with nohup, or behind a shell's `&`, they would be ignored here and in every program of the tests.
 for _number in (signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:

@@ -10,6 +10,13 @@ from pathlib import Path
 
 import pytest
 
+# Started with nohup, or behind a shell's `&`, they would be ignored here and in every program of the tests.
+for _number in (signal.SIGHUP, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # Started with nohup, or behind a shell's `&`, they would be ignored here and in every program of the tests.
 for _number in (signal.SIGHUP, signal.SIGQUIT):

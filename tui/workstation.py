@@ -86,7 +86,7 @@ def open_local(
         EngineUnreachable: the address is malformed.
         EngineNotFound: it names a docker context that does not exist.
     """
-    from tui.backends.conda.environments import ContainerEnvironments
+    from tui.backends.conda.environments import ContainerEnvironments, ContainerRecords
     from tui.backends.docker.cgroups import CgroupReader
     from tui.backends.docker.containers import DockerContainers
     from tui.backends.docker.endpoint import find
@@ -125,6 +125,7 @@ def open_local(
         entitlements=ContainerEntitlements(engine),
         shells=shells,
         doors=shells,
+        records=ContainerRecords(engine),
     )
 
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 from tests.rig.conda_channel import PLACEHOLDER, CondaChannel
 
@@ -170,4 +171,6 @@ class Tree:
             cache_dir=self.real(cache),
             show_progress=False,
             alternative_target_prefix=prefix,
+            # py-rattler 0.28 hands these on unwrapped, whatever its types say
+            requested_specs=cast("Any", [MatchSpec(each)._match_spec for each in specs]),
         )

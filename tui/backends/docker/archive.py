@@ -120,15 +120,14 @@ class ContainerFiles:
             try:
                 with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as archive:
                     for member in archive:
-                        content = archive.extractfile(member) if member.isfile() else None
+                        file = archive.extractfile(member) if member.isfile() else None
+                        content = cast("IO[bytes]", _Content(file, reader)) if file else None
                         _, _, below = member.name.rstrip("/").partition("/")
                         yield below, member, content
                         # tarfile keeps every entry that it met
                         archive.members = []  # type: ignore[attr-defined]
             except tarfile.TarError as error:
-                if reader.is_cut:
-                    raise TooMuch from error
-                raise EngineRefused("The engine's archive can't be read", str(error)) from error
+                raise _broken_off(error, reader) from error
 
     def put(self, folder: str, entries: Sequence[NewFile]) -> None:
         """Write files into a folder that is there; one with the same name is replaced, links not followed.
@@ -182,6 +181,26 @@ class _Blocks:
         taken = bytes(self._buffer[:size])
         del self._buffer[:size]
         return taken
+
+
+class _Content:
+    """The content of one file, which whoever goes through the archive reads or leaves."""
+
+    def __init__(self, file: IO[bytes], reader: _Blocks) -> None:
+        self._file = file
+        self._reader = reader
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, or all. Raises TooMuch, or an EngineError."""
+        try:
+            return self._file.read(size)
+        except tarfile.TarError as error:
+            raise _broken_off(error, self._reader) from error
+
+
+def _broken_off(error: tarfile.TarError, reader: _Blocks) -> Exception:
+    """Why an archive comes to no end."""
+    return TooMuch() if reader.is_cut else EngineRefused("The engine's archive can't be read", str(error))
 
 
 def _packed(entries: Sequence[NewFile]) -> bytes:

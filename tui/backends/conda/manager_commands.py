@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tui.backends.conda import failure_reading, plan_reading, progress_reading
 from tui.backends.conda.command import FILE, FILE_NAMES, Command, CommandResult, file_name, shown
 from tui.backends.conda.conda_commands import CondaCommands
+from tui.backends.conda.manager_output import text_of
 from tui.backends.conda.micromamba_commands import MicromambaCommands
 from tui.backends.conda.venv_commands import UvCommands, VenvCommands, need_uv, removal
-from tui.model.changes import ChangeVerb, EnvironmentChange
-from tui.model.environments import EnvironmentKind
-from tui.model.errors import ChangeRefused, NoManager
+from tui.model.changes import ChangePlan, ChangeVerb, EnvironmentChange, Progress
+from tui.model.environments import EnvironmentKind, Package
+from tui.model.errors import ChangeFailed, ChangeRefused, NoManager
 
 __all__ = [
     "FILE",
@@ -18,6 +22,9 @@ __all__ = [
     "commands_of",
     "file_name",
     "plan_commands_of",
+    "read_failure",
+    "read_plan",
+    "read_progress",
 ]
 
 
@@ -47,6 +54,35 @@ def plan_commands_of(change: EnvironmentChange) -> tuple[Command, ...]:
     if change.verb is ChangeVerb.REMOVE:
         return ()
     return _manager(change).plan_commands()
+
+
+def read_plan(
+    change: EnvironmentChange, results: Sequence[CommandResult], installed: Sequence[Package]
+) -> ChangePlan:
+    """What the dry runs say that the change will do.
+
+    Args:
+        change: that is planned.
+        results: of all of `plan_commands_of(change)`, in their order, whether they ended well or not.
+        installed: packages of the environment, which tell the versions that are there now; for CLONE those of
+            its source.
+
+    Raises:
+        ChangeFailed: its manager says why it can't be done.
+        ChangeError: as `commands_of`.
+    """
+    asked, told = plan_commands_of(change), commands_of(change)
+    return plan_reading.read_plan(change, asked, told, results, installed)
+
+
+def read_progress(change: EnvironmentChange, log: bytes) -> Progress:
+    """How far the manager is, from what it printed so far (without a terminal), or from the end of that."""
+    return progress_reading.read_progress(change, log)
+
+
+def read_failure(change: EnvironmentChange, exit_code: int, log: bytes) -> ChangeFailed:
+    """Why one of the change's commands failed. Args: log is stdout and stderr together, or the end of it."""
+    return failure_reading.failure_of_text(change, exit_code, text_of(log))
 
 
 def _manager(change: EnvironmentChange) -> CondaCommands | VenvCommands:

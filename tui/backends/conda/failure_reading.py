@@ -22,9 +22,10 @@ _KIND = re.compile(
 )
 _NETWORK = re.compile(
     r"CondaHTTPError|CondaSSLError|ProxyError|ConnectionFailed|NewConnectionError|Failed to establish a new"
-    r"|[Tt]emporary failure in name resolution|Could not resolve host"
-    r"|[Cc]onnection (?:refused|timed out|reset)|[Nn]etwork is unreachable|Download error \(\d+\)|Failed to fetch|error sending request|dns error"
-    r"|Max retries exceeded|ReadTimeoutError|UnavailableInvalidChannel|Could not load repodata|OfflineError"
+    r"|[Tt]emporary failure in name resolution|Could not resolve host|[Nn]etwork is unreachable"
+    r"|[Cc]onnection (?:refused|timed out|reset)|Download error \(\d+\)|Failed to fetch|error sending request"
+    r"|dns error|Max retries exceeded|ReadTimeoutError|UnavailableInvalidChannel|Could not load repodata"
+    r"|OfflineError"
 )
 _DISK_FULL = re.compile(
     r"No space left on device|NoSpaceLeftError|Disk quota exceeded|not enough space", re.IGNORECASE

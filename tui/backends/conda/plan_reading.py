@@ -234,12 +234,9 @@ def _read_clean(told: Mapping[str, Any], draft: _Draft) -> None:
         freed += whole(section.get("total_size")) or 0
         for folder, names in mapping(section.get("pkgs_dirs")).items():
             draft.removes += [f"{folder}/{name}" for name in texts(names)]
-    for section in (
-        mapping(told.get("index_cache")).get("files"),
-        told.get("tempfiles"),
-        told.get("logfiles"),
-    ):
-        draft.removes += texts(section)
+    index = mapping(told.get("index_cache")).get("files")
+    for paths in (index, told.get("tempfiles"), told.get("logfiles")):
+        draft.removes += texts(paths)
     draft.frees_bytes = freed
     draft.notes.append(
         "environments keep their files; what is linked nowhere is downloaded again when needed"

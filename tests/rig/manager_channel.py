@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +19,8 @@ WHEELS = Path("/usr/share/python-wheels")
 PARTS = 12
 
 _NEEDS_PYTHON = ("python >=3.11,<3.12.0a0",)
-#: A copy of the system's interpreter takes the folder above it for its prefix, and the system's library, where
-#: such a file lies beside it; at the prefix itself it would make a venv of it.
+#: A copy of the system's interpreter takes the folder above it for its prefix, and the system's library,
+#: where such a file lies beside it; at the prefix itself it would make a venv of it.
 BESIDE = "home = /usr/bin\ninclude-system-site-packages = false\n"
 
 
@@ -95,7 +97,7 @@ def make_wheel(folder: Path, name: str, version: str, needs: Sequence[str] = ())
     files = {
         f"{module}/__init__.py": f"__version__ = {version!r}\n",
         f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}",
-        f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: rig\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{information}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(f"{path},,\n" for path in (*files, f"{information}/RECORD"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,11 +108,26 @@ def make_wheel(folder: Path, name: str, version: str, needs: Sequence[str] = ())
     return target
 
 
+def compile_folder(folder: Path) -> None:
+    """Compile all modules below a folder, so that nobody has to wait for it at each first use."""
+    argv = (
+        str(PYTHON_PROGRAM),
+        "-m",
+        "compileall",
+        "-q",
+        "--invalidation-mode",
+        "unchecked-hash",
+        str(folder),
+    )
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+
 def _pip_files(wheel: Path) -> dict[str, bytes]:
-    """pip as conda installs it: unpacked, its programs left out."""
-    with zipfile.ZipFile(wheel) as archive:
-        files = {
-            f"{SITE}/{name}": archive.read(name) for name in archive.namelist() if not name.endswith("/")
-        }
-    information = next(path.rpartition("/")[0] for path in files if path.endswith(".dist-info/METADATA"))
-    return files | {f"{information}/INSTALLER": b"conda\n"}
+    """pip as conda installs it: unpacked and compiled, its programs left out."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.unpack_archive(wheel, folder, "zip")
+        next(folder.glob("pip-*.dist-info")).joinpath("INSTALLER").write_text("conda\n")
+        compile_folder(folder)
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        return {f"{SITE}/{path.relative_to(folder)}": path.read_bytes() for path in paths}

@@ -35,18 +35,29 @@ HALF_MADE = "/opt/conda/envs/half-made"
 _PARTS = ("standin_manager.py", "standin_packages.py", "standin_words.py", "standin_workings.py")
 _RIG = Path(__file__).parent
 _LIBRARY = "/opt/rig/lib"
-_SKIPPED = shutil.ignore_patterns("test", "tests", "__pycache__", "config-*", "idlelib", "lib2to3", "*.pyc")
+# rattler's HTTP client is not made without one, though nothing is asked over the network
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_SKIPPED = shutil.ignore_patterns(
+    "test", "tests", "config-*", "idlelib", "lib2to3", "pydoc_data", "turtledemo"
+)
 PROGRAM = f"""#!{PYTHON_PROGRAM}
-import sys
+import os, sys
 sys.path.insert(0, {_LIBRARY!r})
 from tests.rig.standin_manager import main
-sys.exit(main())
+code = main()
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(code)  # threads of rattler do not survive the interpreter's own end
 """
 
 
 def why_unavailable() -> str | None:
     """Why the image can't be made on this machine, or None if it can."""
-    return manager_channel.why_unavailable() or (None if find_uv() else "not installed: uv")
+    if not find_uv():
+        return "not installed: uv"
+    if not _CERTIFICATES.exists():
+        return f"not installed: {_CERTIFICATES} (Debian: ca-certificates)"
+    return manager_channel.why_unavailable()
 
 
 def manager_image(engine: PrivateEngine) -> str:
@@ -83,6 +94,8 @@ def add_standin(library: Path) -> None:
         source = Path(module.__file__ or "").parent
         shutil.copytree(source, library / source.name, ignore=_SKIPPED)
     shutil.copy2(typing_extensions.__file__, library)
+    # a manager is run often, mostly by an account that could not keep what it compiled
+    manager_channel.compile_folder(library)
 
 
 def _add_python(tree: Tree) -> None:
@@ -98,6 +111,7 @@ def _add_python(tree: Tree) -> None:
     programs += Path(rattler.__file__).parent.glob("*.so")
     for library in _libraries(programs):
         tree.copy(Path(os.path.realpath(library)), library)
+    tree.copy(_CERTIFICATES, str(_CERTIFICATES))
     make_wheels(tree.real("/wheels"))
     tree.write("/etc/pip.conf", "[global]\nno-index = true\nfind-links = /wheels\n")
     tree.write("/etc/uv/uv.toml", 'no-index = true\nfind-links = ["/wheels"]\npython-downloads = "never"\n')
@@ -136,8 +150,7 @@ def _add_environments(tree: Tree) -> None:
 def _add_venv(tree: Tree, prefix: str) -> None:
     """As `python3 -m venv` leaves it, with pip from its wheel."""
     tree.write(
-        f"{prefix}/pyvenv.cfg",
-        f"{manager_channel.BESIDE}version = {manager_channel.python_version()}\n"
+        f"{prefix}/pyvenv.cfg", f"{manager_channel.BESIDE}version = {manager_channel.python_version()}\n"
     )
     for name in ("python", "python3", "python3.11"):
         tree.link(f"{prefix}/bin/{name}", str(PYTHON_PROGRAM) if name == "python3" else "python3")

@@ -195,9 +195,14 @@ class Manager(Workings):
             words.say(f"\nRemove all packages in environment {prefix}:\n")
         if self.is_dry:
             return
-        self._phase("Preparing transaction")
-        self._phase("Executing transaction")
+        if self.is_conda:
+            self._phase("Preparing transaction")
+            self._phase("Executing transaction")
+        else:
+            time.sleep(2 * self.step)
         self._remove_prefix(prefix)
+        if not self.is_conda:
+            self._say(f"Environment removed at prefix: {prefix}")
 
     def list_packages(self) -> None:
         self._need(self.prefix)

@@ -23,9 +23,9 @@ from rattler import (
     GenericVirtualPackage,
     MatchSpec,
     PackageRecord,
-    Subdir,
     PrefixRecord,
     RepoDataRecord,
+    Subdir,
     VirtualPackage,
     install,
     solve,
@@ -249,6 +249,8 @@ class Installer:
     def __init__(self, cache: Path, step: float) -> None:
         """Args: cache of packages; step: seconds that each package takes."""
         self._cache = cache
+        # on the same file system, which hard links need
+        self._stage = cache / f".stage-{os.getpid()}"
         self._step = step
         self._signal = 0
         self._stop: asyncio.Event | None = None
@@ -275,21 +277,48 @@ class Installer:
         loop = asyncio.get_running_loop()
         for number in signals:
             loop.add_signal_handler(number, self._interrupt, number)
-        gone = {each.url for each in transaction.unlinked}
-        kept: list[RepoDataRecord] = [each for each in transaction.before if each.url not in gone]
         try:
-            await self._put(transaction.prefix, kept)
-            for record in transaction.linked:
-                linking(record)
-                await self._pause()
-                kept.append(record)
-                await self._put(transaction.prefix, kept)
+            if transaction.is_new:
+                await self._make(transaction, linking)
+            else:
+                await self._change(transaction, linking)
             await self._pause()
         except Interrupted:
-            await self._put(transaction.prefix, list(transaction.before))
+            if transaction.is_new:
+                shutil.rmtree(transaction.prefix, ignore_errors=True)
+                (transaction.prefix / "conda-meta").mkdir(parents=True)
+            else:
+                await self._put(transaction.prefix, list(transaction.before))
             raise
         finally:
             self._tidy_up()
+
+    async def _make(self, transaction: Transaction, linking: Callable[[RepoDataRecord], None]) -> None:
+        """A new prefix: made elsewhere and moved, as rattler writes a history first, and conda last."""
+        prefix, stage = transaction.prefix, self._stage
+        (prefix / "conda-meta").mkdir(parents=True, exist_ok=True)
+        await self._put(stage, transaction.records, prefix)
+        for record in transaction.linked:
+            linking(record)
+            await self._pause()
+            told = next(
+                path
+                for path in (stage / "conda-meta").glob(f"{record.name.normalized}-*.json")
+                if json.loads(path.read_text())["url"] == record.url
+            )
+            for file in (*json.loads(told.read_text())["files"], f"conda-meta/{told.name}"):
+                (prefix / file).parent.mkdir(parents=True, exist_ok=True)
+                (stage / file).replace(prefix / file)
+
+    async def _change(self, transaction: Transaction, linking: Callable[[RepoDataRecord], None]) -> None:
+        gone = {each.url for each in transaction.unlinked}
+        kept: list[RepoDataRecord] = [each for each in transaction.before if each.url not in gone]
+        await self._put(transaction.prefix, kept)
+        for record in transaction.linked:
+            linking(record)
+            await self._pause()
+            kept.append(record)
+            await self._put(transaction.prefix, kept)
 
     def _interrupt(self, number: int) -> None:
         assert self._stop is not None
@@ -304,22 +333,21 @@ class Installer:
         if self._signal:
             raise Interrupted(self._signal)
 
-    async def _put(self, prefix: Path, records: Sequence[RepoDataRecord]) -> None:
-        meta = prefix / "conda-meta"
-        history = meta / "history"
-        is_there = history.exists()
-        if records or is_there:
-            prefix.mkdir(parents=True, exist_ok=True)
-            await install(
-                list(records), target_prefix=str(prefix), cache_dir=self._cache, show_progress=False
-            )
-        # rattler makes an empty one at once; conda's comes when all is done
-        if not is_there:
-            history.unlink(missing_ok=True)
-        for record in meta.glob("*.json"):
+    async def _put(self, prefix: Path, records: Sequence[RepoDataRecord], final: Path | None = None) -> None:
+        """Exactly these packages. Args: final is where the prefix will be."""
+        prefix.mkdir(parents=True, exist_ok=True)
+        await install(
+            list(records),
+            target_prefix=str(prefix),
+            cache_dir=self._cache,
+            show_progress=False,
+            alternative_target_prefix=str(final or prefix),
+        )
+        for record in (prefix / "conda-meta").glob("*.json"):
             record.chmod(0o644)
 
     def _tidy_up(self) -> None:
+        shutil.rmtree(self._stage, ignore_errors=True)
         # conda has its locks elsewhere, and leaves none
         for lock in (*self._cache.glob("*.lock"), self._cache / ".cache.lock"):
             lock.unlink(missing_ok=True)

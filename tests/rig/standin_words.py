@@ -28,7 +28,7 @@ def conda_record(record: RepoDataRecord) -> dict[str, Any]:
     return {
         "base_url": channel,
         "build_number": record.build_number,
-        "build_string": record.build,
+        "build_string": str(record.build),
         "channel": channel.rpartition("/")[2],
         "dist_name": f"{name}-{record.version}-{record.build}",
         "name": name,
@@ -42,9 +42,9 @@ def fetch_record(record: RepoDataRecord) -> dict[str, Any]:
     return {
         "name": record.name.normalized,
         "version": str(record.version),
-        "build": record.build,
+        "build": str(record.build),
         "build_number": record.build_number,
-        "build_string": record.build,
+        "build_string": str(record.build),
         "channel": str(record.channel or "").rstrip("/"),
         "subdir": record.subdir,
         "fn": record.url.rpartition("/")[2],
@@ -111,7 +111,8 @@ def say_mamba_plan(
     say("─" * 60)
     for sign, each in rows:
         size = f"{max(1, round((each.size or 0) / 1000))}kB"
-        say(f"  {sign} {each.name.normalized}  {each.version}  {each.build}  {each.channel}  {size}")
+        channel = str(each.channel).rstrip("/")
+        say(f"  {sign} {each.name.normalized}  {each.version}  {each.build}  {channel}  {size}")
     say("\n  Summary:\n")
     old, new = ({each.name.normalized for each in records} for records in (unlinked, linked))
     for word, count in (("Install", len(new - old)), ("Change", len(new & old)), ("Remove", len(old - new))):

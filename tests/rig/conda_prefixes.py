@@ -104,6 +104,7 @@ class Tree:
         pip: Mapping[str, str] | None = None,
         cache: str = "/opt/conda/pkgs",
         command: str = "/opt/conda/bin/conda create",
+        channel: str = f"https://conda.example/{CHANNEL_NAME}",
     ) -> None:
         """A conda prefix, solved and installed by py-rattler, with the history that conda writes.
 
@@ -113,6 +114,7 @@ class Tree:
             pip: versions of what pip installed, by name.
             cache: of packages in the image, whose files the prefix links to.
             command: that made it, for the history.
+            channel: address that the records tell.
         """
         # a thread of its own, as a test may run in an event loop
         with ThreadPoolExecutor(1) as pool:
@@ -124,7 +126,7 @@ class Tree:
         )
         here = f"file://{self._channel.folder}"
         for record in self.real(meta).glob("*.json"):
-            told = record.read_text().replace(here, f"https://conda.example/{CHANNEL_NAME}")
+            told = record.read_text().replace(here, channel)
             record.write_text(told.replace(str(self.folder), ""))
         for name, version in (pip or {}).items():
             self.pip(prefix, name, version)

@@ -36,7 +36,7 @@ def guards_of(change: EnvironmentChange) -> tuple[tuple[str, str], ...]:
     found.append((_looks_like(change), change.prefix))
     found.append(("unfrozen", change.prefix))
     if verb in (ChangeVerb.REMOVE, ChangeVerb.RENAME):
-        found += [("no-mount", change.prefix), ("parent", change.prefix)]
+        found += [("no-mount", _as_mount(change.prefix)), ("parent", change.prefix)]
     found.append(("writable", change.prefix))
     return tuple(found)
 
@@ -51,3 +51,10 @@ def _looks_like(change: EnvironmentChange) -> str:
         # half made: nothing but a folder that was listed
         return "folder"
     return "venv" if change.kind in _VENVS else "conda"
+
+
+def _as_mount(path: str) -> str:
+    """A path as `/proc/self/mountinfo` writes it (proc(5): octal for blank, tab, newline, backslash)."""
+    for character in "\\ \t\n":
+        path = path.replace(character, f"\\{ord(character):03o}")
+    return path

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from tui.backends.conda.change_guards import guards_of, refused_words
-from tui.backends.conda.command import Command, checked_path, shown
+from tui.backends.conda.command import Command, CommandResult, checked_path, shown
 from tui.backends.conda.container_jobs import ContainerJobs, ToldJob
 from tui.backends.conda.environments import ContainerEnvironments
 from tui.backends.conda.manager_commands import (
@@ -33,7 +33,7 @@ from tui.model.changes import (
     why_not_changed,
 )
 from tui.model.containers import Container
-from tui.model.environments import Environment, EnvironmentKind, Origin
+from tui.model.environments import Environment, EnvironmentKind, Origin, Package
 from tui.model.errors import (
     ChangeCancelled,
     ChangeError,
@@ -51,7 +51,6 @@ _MOST_TAILS = 32
 # A solve of conda can take an hour; a person calls it off long before.
 _PLAN_SECONDS = 3600.0
 _FIRST_LOOK_SECONDS, _LOOK_SECONDS = 0.1, 1.0
-_UNINTERRUPTED = ("makes it", "the installation's own packages")
 
 
 class DockerChanges:
@@ -105,10 +104,7 @@ class DockerChanges:
         self._refuse(change, environment)
         told = plan_commands_of(change)
         installed = self._installed(container, environment)
-        if told:
-            results = self._dry_run(container, change, told, is_cancelled)
-        else:
-            results = []
+        results = self._dry_run(container, change, told, is_cancelled) if told else []
         if is_cancelled():
             raise ChangeCancelled("Called off", "nothing was changed")
         plan = read_plan(change, results, installed)
@@ -193,7 +189,7 @@ class DockerChanges:
             if is_base and change.verb is not ChangeVerb.CLEAN and change.kind is not EnvironmentKind.BASE:
                 raise ChangeRefused("Not changed", "base is the installation itself")
 
-    def _installed(self, container: Container, environment: Environment | None) -> Sequence:
+    def _installed(self, container: Container, environment: Environment | None) -> Sequence[Package]:
         if environment is None:
             return ()
         return self._environments.packages(container, [environment])[0]
@@ -250,7 +246,7 @@ class DockerChanges:
         change: EnvironmentChange,
         told: Sequence[Command],
         is_cancelled: Callable[[], bool],
-    ) -> list:
+    ) -> list[CommandResult]:
         job_id = secrets.token_hex(8)
         jobs = self._jobs(container, change.user)
         self._begin(container, change, job_id, told, is_plan=True)

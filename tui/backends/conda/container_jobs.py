@@ -24,7 +24,6 @@ from tui.model.logs import Stream
 _QUESTION_SECONDS = 15.0
 # conda rolls back what it has done, which takes as long as a slow disk does.
 _CANCEL_SECONDS, _CANCEL_GRACE_SECONDS = 40, 20.0
-# Removing an environment of many gigabytes, when a change is called off, is waited for by whoever looks at it.
 _MOST_RESULT_BYTES = 16 << 20
 _MOST_LIST_BYTES = 8 << 20
 _MOST_ANSWER_BYTES = 64 << 10
@@ -277,9 +276,7 @@ def _results_in(rest: bytes) -> list[CommandResult]:
         _, _, code, out, err, rest = (*rest.split(b"\0", 5), b"", b"", b"", b"")[:6]
         try:
             out_bytes, err_bytes = int(out), int(err)
-            found.append(
-                CommandResult(int(code), rest[:out_bytes], rest[out_bytes : out_bytes + err_bytes])
-            )
+            found.append(CommandResult(int(code), rest[:out_bytes], rest[out_bytes : out_bytes + err_bytes]))
         except ValueError:
             break
         rest = rest[out_bytes + err_bytes :]

@@ -137,10 +137,12 @@ def open_local(
 def open_demo(world: DemoWorld | None = None) -> Workstation:
     """The make-believe workstation; `world` for one with its own seed, clock or faults."""
     from tui.demo.backends import DemoContainers, DemoEngine, DemoStatistics
+    from tui.demo.changes import DemoChanges, DemoPrefixCopies
     from tui.demo.environments import DemoDriver, DemoEnvironments, DemoHostPids
     from tui.demo.gpus import DemoGpus
     from tui.demo.logs import DemoLogs
     from tui.demo.owners import DemoEntitlements, DemoOwnership, DemoProcessEnding
+    from tui.demo.records import DemoRecords
     from tui.demo.services import DemoServices
     from tui.demo.shells import DemoDoors, DemoShells
     from tui.demo.world import DemoWorld
@@ -162,6 +164,9 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
         DemoEntitlements(world),
         DemoShells(world),
         DemoDoors(world),
+        DemoChanges(world),
+        DemoRecords(world),
+        DemoPrefixCopies(world),
         is_demo=True,
         now=world.clock.now,
     )

@@ -126,7 +126,9 @@ def _open_screen(options: argparse.Namespace | None, environ: Mapping[str, str])
     diagnostics.start(log_file())
     workstation = open_workstation(options, settings, environ)
     kept = None if workstation.is_demo else KeptJobs(state_folder(environ) / "changes")
-    monitor = Monitor(workstation, settings.read_only, settings.stats_seconds, kept)
+    monitor = Monitor(
+        workstation, settings.read_only, settings.stats_seconds, kept, settings.environments.allow_base
+    )
     # the engine is asked while the screen is being imported, which takes longer
     monitor.start()
     try:

@@ -42,7 +42,12 @@ class ScriptedChanges:
         self.logs: dict[tuple[str, str], bytes] = {}
         self.asked: list[str] = []
         self.failure: EnvtuiError | None = None
+        self.new_failure: EnvtuiError | None = None
+        self.plan_failure: EnvtuiError | None = None
         self.start_failure: EnvtuiError | None = None
+        #: what was asked for, and fields of the plans besides
+        self.planned: list[EnvironmentChange] = []
+        self.plan_fields: dict[str, object] = {}
         self.cancel_failure: EnvtuiError | None = None
         #: cleared, a question for a plan waits
         self.may_plan = threading.Event()
@@ -81,7 +86,11 @@ class ScriptedChanges:
         self, container: Container, name: str, environments: Sequence[Environment], user: str = ""
     ) -> EnvironmentChange:
         self._ask("new_prefix")
-        return make_change(container.name, f"/opt/conda/envs/{name}", verb=ChangeVerb.CREATE, label=name)
+        if self.new_failure is not None:
+            raise self.new_failure
+        prefix = name if name.startswith("/") else f"/opt/conda/envs/{name}"
+        made = make_change(container.name, prefix, verb=ChangeVerb.CREATE, label=name, packages=())
+        return replace(made, container_id=container.id)
 
     def plan(
         self, container: Container, change: EnvironmentChange, is_cancelled: Callable[[], bool]
@@ -91,7 +100,11 @@ class ScriptedChanges:
             if is_cancelled():
                 self.was_cancelled.set()
                 raise ChangeCancelled("Called off")
-        return ChangePlan(change, commands=(("/opt/conda/bin/conda", "install", "numpy"),))
+        self.planned.append(change)
+        if self.plan_failure is not None:
+            raise self.plan_failure
+        commands = (("/opt/conda/bin/conda", change.verb.value, "-p", change.prefix),)
+        return replace(ChangePlan(change, commands=commands), **self.plan_fields)  # type: ignore[arg-type]
 
     def start(self, container: Container, change: EnvironmentChange) -> ChangeJob:
         self._ask("start")

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tui.model.changes import ChangeJob, ChangePlan, ChangeState, EnvironmentChange
+from tui.model.changes import ChangeJob, ChangePlan, ChangeState, ChangeVerb, EnvironmentChange
+from tui.model.environments import EnvironmentKind
 from tui.model.errors import (
     ChangeLost,
+    ChangeRefused,
     ChangeUnderWay,
     Conflict,
     EnvtuiError,
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from tui.monitor.exec_gate import ExecGate
     from tui.monitor.store import Store
 
+# They leave the environment that they are about as it is.
+_HARMLESS = frozenset({ChangeVerb.CREATE, ChangeVerb.CLONE, ChangeVerb.CLEAN})
+_OF_PACKAGES = frozenset({ChangeVerb.INSTALL, ChangeVerb.UPDATE, ChangeVerb.UNINSTALL})
 # A question to a manager that is called off has to end in the container, too.
 _STOP_SECONDS = 3.0
 
@@ -44,6 +49,7 @@ class ChangeKeeper:
         record: Callable[[CommandRecord], None],
         read_only: bool = False,
         kept: JobRecord | None = None,
+        allow_base: bool = False,
         first_seconds: float = FIRST_SECONDS,
     ) -> None:
         """Make it; nothing is asked before `start` or a question.
@@ -56,12 +62,14 @@ class ChangeKeeper:
             record: the command log.
             read_only: nothing is run in any container.
             kept: where jobs were begun, from run to run; None remembers nothing.
+            allow_base: packages of base may be changed.
             first_seconds: between looks at a job that has just begun.
         """
         self._backend = backend
         self._gate = gate
         self._record = record
         self._read_only = read_only
+        self._allow_base = allow_base
         self._marked = MarkedContainers(kept)
         self._follower = ChangeFollower(backend, gate, store, self._marked, changed, record, first_seconds)
         self._questions = Questions("change-question")
@@ -109,6 +117,7 @@ class ChangeKeeper:
         def question() -> ChangePlan:
             self._check_writable()
             wanted = change() if callable(change) else change
+            self._check_base(wanted)
             self._check_free(wanted)
             with self._gate.command(container.id):
                 return self._plan(container, wanted, asking)
@@ -136,6 +145,7 @@ class ChangeKeeper:
 
         def question() -> ChangeJob:
             self._check_writable()
+            self._check_base(change)
             self._check_free(change)
             # before it runs: envtui may be killed in between
             self._marked.note(container.id, container.name)
@@ -231,6 +241,13 @@ class ChangeKeeper:
     def _check_writable(self) -> None:
         if self._read_only:
             raise ReadOnlyRefusal("Read-only", "envtui was started with --read-only", "Start it without")
+
+    def _check_base(self, change: EnvironmentChange) -> None:
+        """Whoever asks, base stays as it is, unless the settings allow it. Raises ChangeRefused."""
+        is_other = change.kind is not EnvironmentKind.BASE or change.verb in _HARMLESS
+        if is_other or (self._allow_base and change.verb in _OF_PACKAGES):
+            return
+        raise ChangeRefused("base is never changed", "it is the installation itself")
 
     def _check_free(self, change: EnvironmentChange) -> None:
         """Refuse a second job on one environment before its manager is asked. Raises ChangeUnderWay."""

@@ -43,6 +43,7 @@ class Monitor:
         read_only: bool = False,
         stats_seconds: float = 1.0,
         kept_jobs: JobRecord | None = None,
+        allow_base: bool = False,
     ) -> None:
         """Make it; nothing is asked before `start`.
 
@@ -51,9 +52,11 @@ class Monitor:
             read_only: whether actions are refused.
             stats_seconds: between samples.
             kept_jobs: where environments were being changed, from run to run; None remembers nothing.
+            allow_base: packages of base environments may be changed.
         """
         self.workstation = workstation
         self.read_only = read_only
+        self.allow_base = allow_base
         self.store = Store()
         self._containers = ContainerWatch(workstation.engine, workstation.containers, self.store)
         self._statistics = StatisticsWatch(workstation.statistics, self.store, stats_seconds)
@@ -100,6 +103,7 @@ class Monitor:
                 self._jobs.record,
                 read_only,
                 kept_jobs,
+                allow_base,
             )
         self._questions = Questions("question")
 

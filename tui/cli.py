@@ -80,7 +80,7 @@ def _carry_out(arguments: list[str], environ: Mapping[str, str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     import argparse
 
-    from tui.commands import envs, gpus, logs, ps, session_parsers
+    from tui.commands import env, envs, gpus, logs, ps, session_parsers
     from tui.paths import log_file, settings_file
 
     common = argparse.ArgumentParser(add_help=False)
@@ -105,6 +105,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     ps.add_parser(commands, common)
     envs.add_parser(commands, common)
+    env.add_parser(commands, common)
     gpus.add_parser(commands, common)
     logs.add_parser(commands, common)
     session_parsers.add_parsers(commands, common)

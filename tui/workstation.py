@@ -86,7 +86,7 @@ def open_local(
         EngineUnreachable: the address is malformed.
         EngineNotFound: it names a docker context that does not exist.
     """
-    from tui.backends.conda.environments import ContainerEnvironments
+    from tui.backends.conda.environments import ContainerEnvironments, ContainerRecords
     from tui.backends.docker.cgroups import CgroupReader
     from tui.backends.docker.containers import DockerContainers
     from tui.backends.docker.endpoint import find
@@ -125,16 +125,19 @@ def open_local(
         entitlements=ContainerEntitlements(engine),
         shells=shells,
         doors=shells,
+        records=ContainerRecords(engine),
     )
 
 
 def open_demo(world: DemoWorld | None = None) -> Workstation:
     """The make-believe workstation; `world` for one with its own seed, clock or faults."""
     from tui.demo.backends import DemoContainers, DemoEngine, DemoStatistics
+    from tui.demo.changes import DemoChanges, DemoPrefixCopies
     from tui.demo.environments import DemoDriver, DemoEnvironments, DemoHostPids
     from tui.demo.gpus import DemoGpus
     from tui.demo.logs import DemoLogs
     from tui.demo.owners import DemoEntitlements, DemoOwnership, DemoProcessEnding
+    from tui.demo.records import DemoRecords
     from tui.demo.services import DemoServices
     from tui.demo.shells import DemoDoors, DemoShells
     from tui.demo.world import DemoWorld
@@ -156,6 +159,9 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
         DemoEntitlements(world),
         DemoShells(world),
         DemoDoors(world),
+        DemoChanges(world),
+        DemoRecords(world),
+        DemoPrefixCopies(world),
         is_demo=True,
         now=world.clock.now,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.gpu_hosts import Fake, Run
+from tests.commands.recorded_hosts import Recorded, RunEnv
 from tui.cli import main
 from tui.workstation import Workstation
 
@@ -31,3 +32,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waits: list[float] = []
     monkeypatch.setattr("tui.commands.gpus._wait", waits.append)
     return waits
+
+
+@pytest.fixture
+def run_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunEnv:
+    def run(host: Recorded | Workstation | None, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr of a command on a host, the make-believe one for None."""
+        if host is not None:
+            station = host.station() if isinstance(host, Recorded) else host
+            for module in ("env_export", "env_diff"):
+                monkeypatch.setattr(f"tui.commands.{module}.open_workstation", lambda *given: station)
+        code = main(["--demo", "env", *arguments], {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)})
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run

@@ -170,4 +170,5 @@ class Tree:
             cache_dir=self.real(cache),
             show_progress=False,
             alternative_target_prefix=prefix,
+            requested_specs=[MatchSpec(each) for each in specs],
         )

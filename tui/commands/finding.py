@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tui.model.containers import Container, ContainerState
 from tui.model.environments import Environment
-from tui.model.errors import EnvtuiError, NoSuchContainer, SessionError
+from tui.model.errors import EnvtuiError, NoSuchContainer, SessionError, UsageError
+from tui.model.printable import printable
+
+if TYPE_CHECKING:
+    from tui.workstation import Workstation
 
 
 class AmbiguousEnvironment(EnvtuiError):
@@ -78,3 +85,54 @@ def find_environment(container: Container, found: Sequence[Environment], wanted:
         if there
         else f"none was found in {container.name}",
     )
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Container and environment of CONTAINER[/ENV]; "" for no environment. ENV may be a prefix, with its "/".
+
+    Raises:
+        UsageError: nothing stands behind the slash.
+    """
+    name, slash, wanted = target.removeprefix("/").partition("/")
+    if slash and not wanted:
+        raise UsageError(
+            "No environment", f"nothing stands behind the / of {target}", "Leave it out for none"
+        )
+    return name, wanted
+
+
+def environment_in(
+    workstation: Workstation, container: Container, wanted: str, ask_inside: bool = True
+) -> Environment:
+    """The environment of a container that a name or prefix means.
+
+    Args:
+        workstation: whose container it is.
+        container: as it is listed now.
+        wanted: name or prefix.
+        ask_inside: whether a command may be run in it.
+
+    Raises:
+        AmbiguousEnvironment: several have the name.
+        EnvtuiError: none has, or they can't be listed.
+    """
+    if workstation.environments is None:
+        raise EnvtuiError("No environments", "this host can't be asked for them")
+    listing = workstation.environments.environments(container, ask_inside)
+    try:
+        return find_environment(container, listing.environments, wanted)
+    except AmbiguousEnvironment:
+        raise
+    except EnvtuiError:
+        if listing.problem is not None:
+            # it may be among those that did not come
+            raise listing.problem from None
+        raise
+
+
+def list_candidates(ambiguous: AmbiguousEnvironment, target: str) -> None:
+    """One line on stderr that says so, and one for each that may be meant, to be copied."""
+    name = target.removeprefix("/").partition("/")[0]
+    print(f"envtui: {printable(ambiguous.one_line())}", file=sys.stderr)
+    for each in ambiguous.candidates:
+        print(f"  {printable(shlex.quote(f'{name}/{each.prefix}'))}", file=sys.stderr)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import select
-import shlex
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tui.commands.ending import EndedBySignal, EndingSignals
-from tui.commands.finding import AmbiguousEnvironment, check_runs, find_container, find_environment
+from tui.commands.finding import (
+    AmbiguousEnvironment,
+    check_runs,
+    environment_in,
+    find_container,
+    list_candidates,
+    split_target,
+)
 from tui.commands.options import load_settings, open_workstation
 from tui.model.errors import EnvtuiError, ReadOnlyRefusal, UsageError
 from tui.model.printable import printable
@@ -56,7 +62,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     except EndedBySignal as ended:
         return ended.exit_code
     except AmbiguousEnvironment as ambiguous:
-        return _list_candidates(ambiguous, options.target)
+        list_candidates(ambiguous, options.target)
+        return _USAGE
 
 
 def _run(
@@ -99,37 +106,11 @@ def _run(
 
 def _target(workstation: Workstation, target: str) -> tuple[Container, Environment | None]:
     """What CONTAINER[/ENV] names. Raises an EnvtuiError."""
-    name, slash, wanted = target.removeprefix("/").partition("/")
-    if slash and not wanted:
-        raise UsageError(
-            "No environment", f"nothing stands behind the / of {target}", "Leave it out for none"
-        )
+    name, wanted = split_target(target)
     listed, _ = workstation.containers.containers()
     container = find_container(listed, name)
     check_runs(container)
-    if not wanted:
-        return container, None
-    if workstation.environments is None:
-        raise EnvtuiError("No environments", "this host can't be asked for them")
-    listing = workstation.environments.environments(container)
-    try:
-        return container, find_environment(container, listing.environments, wanted)
-    except AmbiguousEnvironment:
-        raise
-    except EnvtuiError:
-        if listing.problem is not None:
-            # it may be among those that did not come
-            raise listing.problem from None
-        raise
-
-
-def _list_candidates(ambiguous: AmbiguousEnvironment, target: str) -> int:
-    """One line that says so, and one for each that may be meant, to be copied."""
-    name = target.removeprefix("/").partition("/")[0]
-    _say(ambiguous.one_line())
-    for each in ambiguous.candidates:
-        print(f"  {printable(shlex.quote(f'{name}/{each.prefix}'))}", file=sys.stderr)
-    return _USAGE
+    return container, environment_in(workstation, container, wanted) if wanted else None
 
 
 def _connect(session: Session, is_interactive: bool) -> SessionEnd:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from tui.demo.environment_catalogue import DRIVER, ENVIRONMENTS, PROGRAMS, WITHOUT_SHELL, Made
+from tui.demo.environment_catalogue import DRIVER, PROGRAMS, WITHOUT_SHELL, Made
 from tui.demo.faults import Faults
 from tui.demo.life import DemoContainer
-from tui.demo.package_lists import packages_of
+from tui.demo.prefixes import DemoPrefix
 from tui.demo.world import DemoWorld
 from tui.model.compatibility import DriverFacts
 from tui.model.containers import Container, ContainerState
@@ -40,10 +40,8 @@ class DemoEnvironments:
     def environments(self, container: Container, ask_inside: bool = True) -> EnvironmentList:
         """All of a container. Raises NoSuchContainer."""
         made = self._find(container)
-        hindrance = _hindrance(made) or ("" if ask_inside else _NOT_ASKED)
-        found = tuple(
-            _environment(made, each, not hindrance) for each in ENVIRONMENTS.get(made.blueprint.name, ())
-        )
+        hindrance = hindrance_of(made) or ("" if ask_inside else _NOT_ASKED)
+        found = tuple(_environment(made, each, not hindrance) for each in self._world.prefixes(made).values())
         return EnvironmentList(
             made.id,
             found,
@@ -60,11 +58,8 @@ class DemoEnvironments:
         ask_inside: bool = True,
     ) -> Sequence[Sequence[Package]]:
         """The packages of some environments, by name. Raises NoSuchContainer."""
-        catalogue = _by_prefix(self._find(container))
-        held = [
-            packages_of(*catalogue[each.prefix].groups) if each.prefix in catalogue else ()
-            for each in environments
-        ]
+        known = self._world.prefixes(self._find(container))
+        held = [known[each.prefix].packages if each.prefix in known else () for each in environments]
         return [tuple(sorted(each, key=lambda package: package.name.casefold())) for each in held]
 
     def sizes(
@@ -81,20 +76,20 @@ class DemoEnvironments:
             Conflict: nothing can be run in it, so that nothing can be measured.
         """
         made = self._find(container)
-        if _hindrance(made):
+        if hindrance_of(made):
             raise Conflict(
                 "The sizes can't be measured",
                 f"nothing can be run in {made.name}",
                 "A container has to run and to have a shell for that",
                 409,
             )
-        catalogue = _by_prefix(made)
+        known = self._world.prefixes(made)
         measured: dict[str, EnvironmentSize] = {}
         for each in environments:
             if is_cancelled():
                 break
-            if each.prefix in catalogue and (only is None or each.prefix in only):
-                size = catalogue[each.prefix]
+            if each.prefix in known and (only is None or each.prefix in only):
+                size = known[each.prefix].made
                 own = None if size.own_mib is None else size.own_mib * _MIB
                 measured[each.prefix] = EnvironmentSize(size.size_mib * _MIB, own)
         return measured
@@ -135,7 +130,7 @@ class DemoHostPids:
         return {pid: first + pid - 1 for pid in pids if pid in known}
 
 
-def _hindrance(made: DemoContainer) -> str:
+def hindrance_of(made: DemoContainer) -> str:
     """Why nothing can be run in a container, so that its environments are read through the engine."""
     if made.state is ContainerState.PAUSED:
         return "It is paused: read through the engine"
@@ -146,15 +141,12 @@ def _hindrance(made: DemoContainer) -> str:
     return ""
 
 
-def _by_prefix(made: DemoContainer) -> Mapping[str, Made]:
-    return {each.prefix: each for each in ENVIRONMENTS.get(made.blueprint.name, ())}
-
-
-def _environment(container: DemoContainer, made: Made, can_ask: bool) -> Environment:
+def _environment(container: DemoContainer, known: DemoPrefix, can_ask: bool) -> Environment:
     """An environment as it is found now; through the engine nothing is known of processes and rights."""
-    packages = packages_of(*made.groups)
+    made, packages = known.made, known.packages
     begin = container.created_at + container.blueprint.created_ago
-    modified_at = begin - made.modified_ago
+    made_at = begin - made.modified_ago
+    modified_at = made_at if known.changed_at is None else known.changed_at
     return Environment(
         container.id,
         made.prefix,
@@ -178,7 +170,7 @@ def _environment(container: DemoContainer, made: Made, can_ask: bool) -> Environ
         origin=made.origin,
         pids=_pids(container, made) if can_ask else (),
         modified_at=modified_at,
-        created_at=modified_at - 60 if made.made_by else None,
+        created_at=made_at - 60 if made.made_by else None,
         made_by=made.made_by,
         user=made.user,
         fingerprint=hashlib.sha256(f"{modified_at} {packages}".encode()).hexdigest()[:16],

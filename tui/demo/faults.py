@@ -38,6 +38,7 @@ class Faults:
         gpu_lost: one GPU falls off the bus.
         gpu_hangs: the GPU driver takes a call, and does not come back from it.
         no_gpu_driver: there is no GPU driver.
+        no_network: nothing can be fetched inside containers: no package, no index.
         session_lost: the way to sessions is gone: to those that are open, and to those that begin.
         frozen_seconds: after this long a call to a frozen engine gives up.
         gpu_hang_seconds: and one to a driver that hangs.
@@ -50,6 +51,7 @@ class Faults:
     gpu_lost = _Switch()
     gpu_hangs = _Switch()
     no_gpu_driver = _Switch()
+    no_network = _Switch()
     session_lost = _Switch()
 
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:

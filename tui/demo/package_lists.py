@@ -409,6 +409,12 @@ def packages_of(*groups: str) -> tuple[Package, ...]:
     return tuple(sorted(kept, key=lambda each: (each.owner, each.name, each.version)))
 
 
+def every_package() -> Iterator[Package]:
+    """Whatever lies in some environment."""
+    for name in _GROUPS:
+        yield from _group(name)
+
+
 def _group(name: str) -> Iterator[Package]:
     lines = [line.split() for line in _GROUPS[name].strip().splitlines()]
     channel = lines.pop(0)[0] if name.startswith(_CONDA) else ""

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tui.demo.environment_catalogue import ENVIRONMENTS, Made
+from tui.demo.environment_catalogue import Made
 from tui.demo.gpu_catalogue import NAME
 from tui.demo.gpu_figures import gpu_uuid
 from tui.demo.life import DemoContainer
-from tui.demo.package_lists import packages_of
+from tui.demo.prefixes import DemoPrefix
 from tui.model.environments import Environment, Package
 
 #: What shells say for a program that is not there.
@@ -51,6 +51,7 @@ class Programs:
     """The programs of one container, as one user with one environment finds them.
 
     Attributes:
+        prefixes: the container's environments, as they are now.
         has_terminal: they are started on one.
         folder: where the shell is.
         columns, rows: of the terminal.
@@ -60,6 +61,7 @@ class Programs:
     environment: Environment | None
     user: str
     seed: int
+    prefixes: Callable[[], Mapping[str, DemoPrefix]]
     has_terminal: bool = False
     folder: str = _WORKSPACE
     columns: int = 80
@@ -148,7 +150,7 @@ class Programs:
 
     @property
     def _all(self) -> Sequence[Made]:
-        return ENVIRONMENTS.get(self.made.blueprint.name, ())
+        return [each.made for each in self.prefixes().values()]
 
     @property
     def _first(self) -> Made | None:
@@ -161,7 +163,7 @@ class Programs:
 
     @property
     def _packages(self) -> Sequence[Package]:
-        return packages_of(*self._active.groups) if self._active else ()
+        return self.prefixes()[self._active.prefix].packages if self._active else ()
 
     def _id(self, words: Sequence[str]) -> Answer:
         number = "0" if self.user == "root" else self.user if self.user.isdigit() else "1000"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.demo.environment_catalogue import WITHOUT_SHELL
@@ -129,7 +130,8 @@ class DemoShells:
         self, made: DemoContainer, request: SessionRequest, user: str, route: Route, words: str
     ) -> DemoShellChannel:
         terminal = request.terminal
-        programs = Programs(made, request.environment, user, self._world.seed, terminal is not None)
+        prefixes = partial(self._world.prefixes, made)
+        programs = Programs(made, request.environment, user, self._world.seed, prefixes, terminal is not None)
         if terminal is not None:
             programs.columns, programs.rows = terminal.columns, terminal.rows
         round_trip = None if route is Route.EXEC else _ROUND_TRIP_SECONDS

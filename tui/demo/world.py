@@ -6,6 +6,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -15,7 +16,9 @@ from tui.demo.clock import DemoClock, FrozenClock
 from tui.demo.events import DemoEventStream
 from tui.demo.faults import Faults
 from tui.demo.life import DemoContainer, Happening
+from tui.demo.prefixes import DemoPrefix
 from tui.demo.runs import Run
+from tui.demo.works import DemoWorks
 from tui.model.containers import Container, ContainerDetails, ContainerEvent, ContainerState
 from tui.model.errors import Conflict, EngineRefused, NoSuchContainer
 from tui.model.hosts import EngineInfo, FileSystemSpace
@@ -89,6 +92,7 @@ class DemoWorld:
         self.ended_outside: dict[int, float] = {}
         #: whether envtui's key may be put into a container, by its id, where somebody was asked
         self.key_consents: dict[str, bool] = {}
+        self._works = DemoWorks(seed)
         self._changed = threading.Condition(threading.RLock())
         made = [DemoContainer(blueprint, seed, self.begin) for blueprint in CATALOGUE]
         self._containers = {container.id: container for container in made}
@@ -179,6 +183,18 @@ class DemoWorld:
             self._settle()
             runs = tuple(container.history)
             return Life(runs, container.has_processes, self.clock.now(), container.due_at())
+
+    @contextmanager
+    def works(self) -> Iterator[DemoWorks]:
+        """The environments and what is at work on them, by now; nobody else has them meanwhile."""
+        with self._changed:
+            self._settle()
+            yield self._works
+
+    def prefixes(self, container: DemoContainer) -> Mapping[str, DemoPrefix]:
+        """The environments of a container, by prefix."""
+        with self.works() as works:
+            return works.prefixes.of(container)
 
     def look(self, read: Callable[[Iterable[DemoContainer]], T]) -> T:
         """What `read` makes of all containers at one moment; it must not keep them."""
@@ -292,6 +308,7 @@ class DemoWorld:
             ]
             for at, container, happening in sorted(happened, key=lambda entry: entry[0]):
                 self._emit(container, happening, at)
+            self._works.settle(now, self._containers)
 
     def _emit(self, container: DemoContainer, happening: Happening, at: float) -> None:
         action, more = happening

@@ -10,9 +10,9 @@ class Requirement:
     """One line of dependencies.
 
     Attributes:
-        text: as it stands in the file, without its dash.
+        text: as it stands in the file, without its dash and quotes.
         name: of the package, in lower case; pip's with "-" for "_" and "."; "" where it has none (an
-            option or an address of pip).
+            option or an address of pip, or what conda can't take for a package).
         version: what follows the name, as it stands ("=2.9", ">=1.26,<3", "==2.0.1"); "" for any.
         build: of conda, "" for any.
         channel: in front of it ("conda-forge::numpy"), "" for none.
@@ -38,7 +38,9 @@ class EnvironmentFile:
         pip: what stands under `pip:`; None where it has no such section.
         pip_line: of that section, 0 for none.
         variables: to be set in it.
-        lines: the file's own lines.
+        lines: the file's own lines, each with its line end.
+        prefix_line: 0 for none.
+        dependencies_line: of that section, 0 for none.
     """
 
     name: str = ""
@@ -49,3 +51,5 @@ class EnvironmentFile:
     pip_line: int = 0
     variables: tuple[tuple[str, str], ...] = ()
     lines: tuple[str, ...] = ()
+    prefix_line: int = 0
+    dependencies_line: int = 0

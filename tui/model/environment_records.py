@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui.model.environments import EnvironmentKind
+
 
 @dataclass(frozen=True, slots=True)
 class CondaRecord:
@@ -64,6 +66,7 @@ class EnvironmentRecord:
         variables: set for it when it is activated (`conda env config vars`).
         pins: lines of `conda-meta/pinned`.
         problems: what could not be read, in words.
+        kind: None where not told.
     """
 
     name: str
@@ -76,3 +79,11 @@ class EnvironmentRecord:
     variables: tuple[tuple[str, str], ...] = ()
     pins: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    kind: EnvironmentKind | None = None
+
+    @property
+    def is_of_conda(self) -> bool:
+        """Whether conda's files can describe it; otherwise it is one of pip alone."""
+        if self.kind is None:
+            return bool(self.conda or self.history_specs)
+        return self.kind in (EnvironmentKind.BASE, EnvironmentKind.CONDA, EnvironmentKind.PIXI)

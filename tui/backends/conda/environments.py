@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tui.backends.docker.engine import DockerEngine
 from tui.model.containers import Container
+from tui.model.environment_records import EnvironmentRecord
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, Package
 
 if TYPE_CHECKING:
@@ -56,3 +57,20 @@ class ContainerEnvironments:
 
                 self._loaded = DockerEnvironments(self._engine)
             return self._loaded
+
+
+class ContainerRecords:
+    """The whole records of environments inside one engine's containers."""
+
+    def __init__(self, engine: DockerEngine) -> None:
+        """Args: engine that was or will be identified by somebody."""
+        self._engine = engine
+
+    def records(
+        self, container: Container, environment: Environment, ask_inside: bool = True
+    ) -> EnvironmentRecord:
+        """All that an export needs, and what of it can't be known. Raises an EngineError."""
+        from tui.backends.conda.records import RecordReader
+
+        self._engine.api_version()
+        return RecordReader(self._engine.http).records(container, environment, ask_inside)

@@ -6,32 +6,19 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from tui.backends.conda import names, probe
-from tui.backends.conda.answer import records
+from tui.backends.conda import dists, names, probe
 from tui.backends.deadline import Deadline
 from tui.backends.docker.archive import ContainerFiles, TooMuch
 from tui.backends.docker.http import EngineHttp
 from tui.model.containers import Container, ContainerState
 from tui.model.environments import Environment, Package
-from tui.model.errors import EngineRefused, EngineTimeout, NoSuchContainer
 
 _SECONDS = 30.0
-_MOST_BYTES = 64 << 20
 # 300 records of 100 kB; some of conda's list ten thousand files
 _MOST_RECORD_BYTES = 256 << 20
 _MOST_BYTES_OF_ONE = 16 << 20
-_METADATA = re.compile(r"^(Name|Version):\s*(\S+)", re.MULTILINE)
-
-
-@dataclass(slots=True)
-class _Told:
-    """What is known of one environment's packages by the names of its files."""
-
-    conda: list[names.Named] = field(default_factory=list)
-    others: list[Package] = field(default_factory=list)
 
 
 class PackageReader:
@@ -55,11 +42,12 @@ class PackageReader:
         Raises:
             EngineError: they can't be read.
         """
-        told = [_Told() for _ in environments]
+        told = [dists.Listed() for _ in environments]
         can_ask = ask_inside and container.state is ContainerState.RUNNING
         if can_ask:
             try:
-                told = self._asked(container.id, [each.prefix for each in environments], not names_only)
+                how = dists.Details.NAMES if names_only else dists.Details.ALL
+                told = dists.listed(self._http, container.id, [each.prefix for each in environments], how)
             except probe.NoShell:
                 can_ask = False
         found = []
@@ -67,41 +55,6 @@ class PackageReader:
             details = {} if names_only and can_ask else self._records(container.id, each.prefix)
             found.append(_merged(known, details))
         return found
-
-    def _asked(self, container_id: str, prefixes: Sequence[str], has_details: bool) -> list[_Told]:
-        argv = (probe.SHELL, "-c", probe.script("packages.sh"), "packages", "y" if has_details else "n")
-        try:
-            # as root, as some environments lie in homes that nobody else sees
-            return self._told(container_id, (*argv, *prefixes), len(prefixes), probe.ROOT)
-        except NoSuchContainer:
-            raise
-        except EngineRefused:
-            return self._told(container_id, (*argv, *prefixes), len(prefixes), "")
-
-    def _told(self, container_id: str, argv: Sequence[str], count: int, user: str) -> list[_Told]:
-        run = probe.run(self._http, container_id, argv, _SECONDS, _MOST_BYTES, user)
-        told = [_Told() for _ in range(count)]
-        at, process_id, is_complete = -1, None, False
-        for tag, fields in records(bytes(run.output)):
-            if tag == "V" and len(fields) == 2 and fields[1].isdecimal():
-                process_id = int(fields[1])
-            elif tag == "B":
-                at += 1
-            elif tag == "C" and 0 <= at < count:
-                told[at].conda = [names.of_record(each) for each in fields[0].split("/") if each]
-            elif tag == "P" and 0 <= at < count and len(fields) == 6:
-                told[at].others.extend(_of_pip(*fields))
-            elif tag == "Z":
-                is_complete = True
-            elif tag is None:
-                break
-        if not run.has_ended:
-            if process_id is not None:
-                probe.end(self._http, container_id, process_id, user)
-            raise EngineTimeout("The packages could not be read", f"it took longer than {_SECONDS:.0f} s")
-        if not is_complete:
-            raise EngineRefused("The packages could not be read", run.first_error or "the listing broke off")
-        return told
 
     def _records(self, container_id: str, prefix: str) -> dict[tuple[str, str], Package]:
         """Conda's records, by name and version."""
@@ -123,7 +76,7 @@ class PackageReader:
         return packages
 
 
-def _merged(known: _Told, details: dict[tuple[str, str], Package]) -> tuple[Package, ...]:
+def _merged(known: dists.Listed, details: dict[tuple[str, str], Package]) -> tuple[Package, ...]:
     conda = dict(details)
     for named in known.conda:
         conda.setdefault(
@@ -132,7 +85,8 @@ def _merged(known: _Told, details: dict[tuple[str, str], Package]) -> tuple[Pack
     of_conda = {names.plain(each.name) for each in conda.values()}
     # what PyTorch's own channel called its package
     of_conda |= {"torch"} if "pytorch" in of_conda else set()
-    others = [each for each in known.others if each.owner != "egg" or names.plain(each.name) not in of_conda]
+    told_by_pip = [package for each in known.dists for package in _of_pip(each)]
+    others = [each for each in told_by_pip if each.owner != "egg" or names.plain(each.name) not in of_conda]
     told = [*conda.values(), *(_owned(each) for each in others)]
     return tuple(sorted(told, key=lambda each: (names.plain(each.name), each.owner, each.version)))
 
@@ -175,23 +129,18 @@ def _channel_name(channel: str) -> str:
     return path or plain
 
 
-def _of_pip(
-    folder: str, installer: str, asked: str, metadata: str, url: str, record: str
-) -> Iterator[Package]:
-    if names.is_leftover(folder) or installer.startswith("conda"):
+def _of_pip(dist: dists.Dist) -> Iterator[Package]:
+    if not dist.is_of_python:
         return
-    named = names.of_dist(folder)
-    told = dict(_METADATA.findall(metadata))
-    is_egg = not folder.endswith(".dist-info")
-    owner = "egg" if is_egg else "apt" if installer.startswith("debian") else "pip"
+    owner = "egg" if dist.is_egg else "apt" if dist.installer.startswith("debian") else "pip"
     yield Package(
-        told.get("Name", named.name),
-        told.get("Version", named.version),
+        dist.name,
+        dist.version,
         owner,
-        "editable" if folder.endswith(".egg-link") else _source(url),
+        "editable" if dist.folder.endswith(".egg-link") else _source(dist.url),
         "",
-        _recorded_bytes(record),
-        (asked == "y") if not is_egg and owner == "pip" else None,
+        _recorded_bytes(dist.record),
+        dist.is_requested if owner == "pip" else None,
     )
 
 

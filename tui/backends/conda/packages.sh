@@ -1,12 +1,13 @@
 # Lists the packages of environments, for tui/backends/conda/packages.py.
 #
-#   /bin/sh -c "$(cat packages.sh)" packages DETAILS PREFIX...       DETAILS: y or n
+#   /bin/sh -c "$(cat packages.sh)" packages DETAILS PREFIX...       DETAILS: y, n, or u for all but RECORD
 #
 # POSIX sh, as in probe.sh, which describes the form of the answer. With details it needs `cat`, without nothing.
 #   V  format, process number of this shell
 #   B  number of the prefix that the following records are about
 #   C  records of conda, joined by "/"
-#   P  folder of a dist, who installed it, asked for (y n), first lines of METADATA, direct_url.json, RECORD
+#   P  folder of a dist, who installed it, asked for (y n), first lines of METADATA, direct_url.json (of an
+#      egg-link itself), RECORD
 #   Z  number of prefixes: the answer is complete
 LC_ALL=C
 NL='
@@ -17,6 +18,7 @@ put() { tag=$1; shift; printf '%s\0' "$tag $#" "$@"; }
 slurp() { # slurp FILE: x, its text; only of what is a regular file
   x=
   [ -f "$1" ] && [ -r "$1" ] && x=$(cat "$1" 2>/dev/null)
+  return 0
 }
 put V 1 $$
 details=$1
@@ -45,7 +47,7 @@ for p do
       by= asked=n meta= url= record=
       [ -f "$f/INSTALLER" ] && IFS= read -r by <"$f/INSTALLER"
       [ -e "$f/REQUESTED" ] && asked=y
-      if [ "$details" = y ]; then
+      if [ "$details" != n ]; then
         case $by in conda*) ;; *)
           if [ -f "$f/METADATA" ] && [ -r "$f/METADATA" ]; then
             i=0
@@ -55,7 +57,8 @@ for p do
             done <"$f/METADATA"
           fi
           slurp "$f/direct_url.json"; url=$x
-          slurp "$f/RECORD"; record=$x;;
+          case $f in *.egg-link) slurp "$f"; url=$x;; esac
+          [ "$details" = y ] && slurp "$f/RECORD" && record=$x;;
         esac
       fi
       put P "$f" "$by" $asked "$meta" "$url" "$record"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tui.model.errors import EnvtuiError
 from tui.model.hosts import FileSystemSpace
@@ -18,6 +18,7 @@ from tui.monitor.jobs import Job, JobRunner
 from tui.monitor.log_saver import LogSaver
 from tui.monitor.log_watch import LogWatch
 from tui.monitor.poller import Poller
+from tui.monitor.prefix_carrying import PrefixCarrier
 from tui.monitor.questions import Questions
 from tui.monitor.selection import Selection
 from tui.monitor.session_opening import SessionKeeper
@@ -25,6 +26,11 @@ from tui.monitor.statistics_watch import StatisticsWatch
 from tui.monitor.store import Store
 from tui.monitor.topics import CONTAINERS, DATA_ROOT, ENGINE, SELECTION
 from tui.workstation import Workstation
+
+if TYPE_CHECKING:
+    from tui.model.containers import Container
+    from tui.model.environment_records import EnvironmentRecord
+    from tui.model.environments import Environment
 
 R = TypeVar("R")
 
@@ -105,6 +111,12 @@ class Monitor:
                 kept_jobs,
                 allow_base,
             )
+        #: None where no environment can be carried from one container to another
+        self.carrier: PrefixCarrier | None = None
+        if workstation.copies is not None:
+            self.carrier = PrefixCarrier(
+                workstation.copies, self.exec_gate, self.list_environments, self._jobs.record, read_only
+            )
         self._questions = Questions("question")
 
     def start(self) -> None:
@@ -131,6 +143,8 @@ class Monitor:
             self.saver.stop()
         if self.changes is not None:
             self.changes.stop()
+        if self.carrier is not None:
+            self.carrier.stop()
         if self.sessions is not None:
             self.sessions.stop()
 
@@ -193,6 +207,17 @@ class Monitor:
         """Ask the driver now."""
         if self._gpu_watch is not None:
             self._gpu_watch.refresh()
+
+    def records(self, container: Container, environment: Environment) -> EnvironmentRecord:
+        """All that is written down in an environment; blocks.
+
+        Raises:
+            EngineError: it can't be had.
+        """
+        if self.workstation.records is None:
+            raise EnvtuiError("No records", "this host's environments can't be read")
+        with self.exec_gate.command(container.id):
+            return self.workstation.records.records(container, environment, not self.read_only)
 
     def submit(self, plan: Plan) -> Job:
         """Carry out a plan. Raises ReadOnlyRefusal or JobRefused."""

@@ -122,6 +122,8 @@ class EnvtuiApp(App[None]):
         running = [job.plan.title for job in self.monitor.running_jobs()]
         if self.monitor.saver is not None and self.monitor.saver.is_running:
             running.append("A log is being saved: its file will not be there")
+        if self.monitor.carrier is not None and self.monitor.carrier.is_running:
+            running.append("An environment is being carried over: nothing of it will be there")
         if not running:
             self.exit()
             return

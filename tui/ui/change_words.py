@@ -16,7 +16,6 @@ from tui.model.changes import (
 )
 from tui.model.units import format_bytes
 from tui.monitor.known_changes import KnownChange
-from tui.ui.screens.aligned import aligned_lines
 from tui.ui.text import printable
 from tui.ui.widgets.line_bar import Part
 
@@ -125,6 +124,8 @@ def _counts(plan: ChangePlan) -> str:
 
 def package_lines(packages: Sequence[PackageChange]) -> list[Line]:
     """A line each under titles: glyph and word say what happens to it."""
+    from tui.ui.screens.aligned import aligned_lines
+
     rows = [
         (
             _what(each),

@@ -18,6 +18,7 @@ from tui.model.change_making import (
 from tui.model.changes import ChangeVerb, EnvironmentChange, SourceFile, why_not_changed
 from tui.model.containers import Container, ContainerState
 from tui.model.environments import Environment
+from tui.model.errors import FileFault
 from tui.model.joins import EnvironmentRow
 from tui.monitor.known_changes import at_work_on
 from tui.monitor.topics import CHANGES, ENVIRONMENTS
@@ -80,7 +81,7 @@ def _target(pane: EnvironmentsPane) -> EnvironmentRow:
     return pane.targets()[0]
 
 
-def _known_in(pane: EnvironmentsPane, container: Container) -> tuple[Environment, ...]:
+def known_in(pane: EnvironmentsPane, container: Container) -> tuple[Environment, ...]:
     """All environments of a container that are known."""
     about = (pane.bridge.monitor.store.value(ENVIRONMENTS) or {}).get(container.id)
     return about.listing.environments if about is not None and about.listing is not None else ()
@@ -139,7 +140,8 @@ def _ask(
     ask_for(pane.app, pane.bridge, Wish(container, change, title, typed, lost))
 
 
-def _keeper(pane: EnvironmentsPane) -> ChangeKeeper:
+def keeper_of(pane: EnvironmentsPane) -> ChangeKeeper:
+    """Who changes environments, where `why_not` has found somebody."""
     keeper = pane.bridge.monitor.changes
     assert keeper is not None, "why_not has looked"
     return keeper
@@ -155,7 +157,7 @@ def create(pane: EnvironmentsPane) -> None:
     container = _container(pane)
     if container is None:
         return
-    keeper, known = _keeper(pane), _known_in(pane, container)
+    keeper, known = keeper_of(pane), known_in(pane, container)
     fields = (
         _name_field(known),
         Field("python", "Python", "", "3.12; empty leaves it to the packages", packages_complaint),
@@ -179,35 +181,53 @@ def create(pane: EnvironmentsPane) -> None:
 
 
 def create_from_file(pane: EnvironmentsPane) -> None:
-    """A new environment from `environment.yml`, a lock, or pip's requirements."""
-    from tui.monitor.source_file import read_source_file
+    """A new environment from `environment.yml`, a lock, or pip's requirements, which is checked before."""
+    from tui.monitor.source_file import CheckedFile, checked, read_source_file
     from tui.ui.screens.change_form import ChangeForm, Field
 
     container = _container(pane)
     if container is None:
         return
-    known = _known_in(pane, container)
+    known = known_in(pane, container)
+    driver = pane.bridge.monitor.workstation.driver
     fields = (
         Field("path", "File", "", "environment.yml", lambda text: None if text.strip() else "its path"),
-        _name_field(known),
-    )
+        Field("name", "Name", "", "empty: as the file says",
+              lambda text: name_complaint(text, known) if text else None),
+    )  # fmt: skip
 
-    def read(values: Values) -> tuple[str, SourceFile]:
-        return values["name"], read_source_file(Path(values["path"].strip()).expanduser())
+    def read(values: Values) -> tuple[str, CheckedFile]:
+        file = read_source_file(Path(values["path"].strip()).expanduser())
+        found = checked(file, driver.facts() if driver is not None else None)
+        name = values["name"] or found.environment
+        complaint = name_complaint(name, known)
+        if complaint is not None:
+            raise FileFault("Name", f"“{name}”: {complaint}" if name else "the file gives none")
+        return name, found
 
-    def answered(answer: tuple[str, SourceFile] | None) -> None:
-        if answer is not None:
-            _create_from(pane, container, *answer)
+    def answered(answer: tuple[str, CheckedFile] | None) -> None:
+        if answer is None:
+            return
+        name, found = answer
+        if not found.problems:
+            _create_from(pane, container, name, found.file)
+            return
+        from tui.ui.screens.file_problems import FileProblemsScreen
+
+        def chosen(file: SourceFile | None) -> None:
+            if file is not None:
+                _create_from(pane, container, name, file)
+
+        pane.app.push_screen(FileProblemsScreen(found), chosen)
 
     note = "environment.yml, a file with @EXPLICIT in it, or lines of pip's requirements"
-    form: ChangeForm[tuple[str, SourceFile]] = ChangeForm(
-        f"New environment in {printable(container.name)} from a file", fields, read, pane.bridge, note
-    )
+    title = f"New environment in {printable(container.name)} from a file"
+    form: ChangeForm[tuple[str, CheckedFile]] = ChangeForm(title, fields, read, pane.bridge, note)
     pane.app.push_screen(form, answered)
 
 
 def _create_from(pane: EnvironmentsPane, container: Container, name: str, file: SourceFile) -> None:
-    keeper, known = _keeper(pane), _known_in(pane, container)
+    keeper, known = keeper_of(pane), known_in(pane, container)
 
     def change() -> EnvironmentChange:
         return replace(keeper.new_prefix(container, name, known), file=file)
@@ -219,7 +239,7 @@ def clone(pane: EnvironmentsPane) -> None:
     """A new environment with the packages of the chosen one."""
     row = _target(pane)
     container, source = row.container, row.environment
-    keeper, known = _keeper(pane), _known_in(pane, container)
+    keeper, known = keeper_of(pane), known_in(pane, container)
 
     def then(values: Values) -> None:
         def change() -> EnvironmentChange:
@@ -233,7 +253,7 @@ def clone(pane: EnvironmentsPane) -> None:
 def rename(pane: EnvironmentsPane) -> None:
     """Another name, in the same folder."""
     row = _target(pane)
-    known = _known_in(pane, row.container)
+    known = known_in(pane, row.container)
 
     def then(values: Values) -> None:
         change = change_of(
@@ -311,7 +331,7 @@ def _no_jobs(pane: EnvironmentsPane) -> str | None:
 
 
 def _action(
-    name: str, label: str, verb: ChangeVerb, run: Callable[[Any], None], danger: Danger = Danger.CHANGE
+    name: str, label: str, verb: ChangeVerb, run: Callable[[Any], None], danger: Danger = Danger.CONFIRM
 ) -> Action[Any]:
     return Action(f"environments.{name}", label, (), run, danger, why_not(verb))
 
@@ -321,16 +341,16 @@ _UPDATE = _of_packages(ChangeVerb.UPDATE, "Update", False, "empty: all of them")
 _UNINSTALL = _of_packages(ChangeVerb.UNINSTALL, "Uninstall from", True, "names, the environment stays")
 
 ACTIONS: tuple[Action[Any], ...] = (
-    Action("environments.create", "Create an environment…", (), create, Danger.CHANGE, no_place),
+    Action("environments.create", "Create an environment…", (), create, Danger.CONFIRM, no_place),
     Action("environments.create_from_file", "Create an environment from a file…", (), create_from_file,
-           Danger.CHANGE, no_place),
+           Danger.CONFIRM, no_place),
     _action("clone", "Clone…", ChangeVerb.CLONE, clone),
-    _action("rename", "Rename…", ChangeVerb.RENAME, rename, Danger.CONFIRM),
-    _action("install", "Install packages…", ChangeVerb.INSTALL, _INSTALL, Danger.CONFIRM),
-    _action("update", "Update packages…", ChangeVerb.UPDATE, _UPDATE, Danger.CONFIRM),
-    _action("uninstall", "Uninstall packages…", ChangeVerb.UNINSTALL, _UNINSTALL, Danger.CONFIRM),
+    _action("rename", "Rename…", ChangeVerb.RENAME, rename),
+    _action("install", "Install packages…", ChangeVerb.INSTALL, _INSTALL),
+    _action("update", "Update packages…", ChangeVerb.UPDATE, _UPDATE),
+    _action("uninstall", "Uninstall packages…", ChangeVerb.UNINSTALL, _UNINSTALL),
     _action("remove", "Remove the environment…", ChangeVerb.REMOVE, remove, Danger.TYPED),
-    _action("clean", "Clean its manager's caches…", ChangeVerb.CLEAN, clean, Danger.CONFIRM),
+    _action("clean", "Clean its manager's caches…", ChangeVerb.CLEAN, clean),
     Action("environments.jobs", "Jobs that change environments, of all containers", ("J",), jobs,
            why_not=_no_jobs, hint="jobs"),
 )  # fmt: skip

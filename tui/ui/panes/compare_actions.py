@@ -38,9 +38,7 @@ def _no_records(pane: EnvironmentsPane) -> str | None:
 def _no_pair(pane: EnvironmentsPane) -> str | None:
     if pane.bridge.monitor.workstation.records is None:
         return "environments of this host can't be read"
-    return (
-        None if _pair(pane) is not None else "mark two environments, or one and go to another (E shows all)"
-    )
+    return None if _pair(pane) is not None else "mark two, or mark one and go to another (E shows all)"
 
 
 def _pair(pane: EnvironmentsPane) -> tuple[EnvironmentRow, EnvironmentRow] | None:

@@ -213,7 +213,8 @@ class TestJobs:
 
     def test_its_log_grows_in_condas_phases(self, desk: Desk) -> None:
         job = desk.start(desk.new("fresh", "numpy"))
-        log, stages = b"", []
+        log = b""
+        stages: list[str] = []
         while not job.is_over:
             desk.clock.advance(0.25)
             news = desk.news(job, len(log))

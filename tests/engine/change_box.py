@@ -105,7 +105,7 @@ class ChangeBox:
         script = (
             'cd "$1" && find . -path ./envs -prune -o -path ./pkgs -prune -o -type f -print0 | '
             "sort -z | xargs -0 sha256sum | sha256sum; find . -path ./envs -prune -o -path ./pkgs -prune "
-            '-o -print | sort | sha256sum'
+            "-o -print | sort | sha256sum"
         )
         return self.shell(container, script, prefix)
 

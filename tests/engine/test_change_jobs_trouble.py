@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -74,7 +75,8 @@ def test_killed_envtui_leaves_a_job_that_is_found_again_and_ends_well(change_box
 def test_program_that_hears_neither_int_nor_term_is_ended_too(change_box: ChangeBox) -> None:
     box = change_box
     container = box.run()
-    box.shell(container, 'printf %s "$1" >/opt/conda/bin/micromamba-deaf; chmod 755 /opt/conda/bin/micromamba-deaf', _DEAF)  # fmt: skip
+    install = 'printf %s "$1" >/opt/conda/bin/micromamba-deaf; chmod 755 /opt/conda/bin/micromamba-deaf'
+    box.shell(container, install, _DEAF)
     change = create(container, _NEW, (), "/opt/conda/bin/micromamba-deaf")
     job = box.changes.start(container, change)
     until(lambda: box.has(container, f"{_NEW}/conda-meta"), message="it is at work")
@@ -208,8 +210,6 @@ def test_clone_and_rename(change_box: ChangeBox, manager: str) -> None:
 
 
 def _at(change: EnvironmentChange, prefix: str) -> EnvironmentChange:
-    import dataclasses
-
     return dataclasses.replace(change, prefix=prefix, label=prefix.rpartition("/")[2])
 
 
@@ -253,9 +253,8 @@ def test_planted_link_is_not_followed(change_box: ChangeBox) -> None:
 def test_job_of_an_account_of_its_own(change_box: ChangeBox) -> None:
     box = change_box
     container = box.run()
-    box.shell(container, "mkdir /home/ann/envs; chown 1000:1000 /home/ann/envs; chown 1000 /home/ann")
-    import dataclasses
-
+    script = "mkdir /home/ann/envs; chown 1000:1000 /home/ann/envs /home/ann; chmod -R a+rwX /opt/conda/pkgs"
+    box.shell(container, script)
     change = dataclasses.replace(create(container, "/home/ann/envs/mine", ("rig-part00",)), user="ann")
     job = box.changes.start(container, change)
     assert box.end(container, job).state is ChangeState.DONE, box.log(container, job)

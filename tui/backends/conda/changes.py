@@ -13,6 +13,7 @@ from tui.backends.conda.change_guards import guards_of, refused_words
 from tui.backends.conda.command import Command, CommandResult, checked_path, shown
 from tui.backends.conda.container_jobs import ContainerJobs, ToldJob
 from tui.backends.conda.environments import ContainerEnvironments
+from tui.backends.conda.facts import NO_HISTORY
 from tui.backends.conda.manager_commands import (
     commands_of,
     plan_commands_of,
@@ -21,6 +22,7 @@ from tui.backends.conda.manager_commands import (
     read_progress,
 )
 from tui.backends.conda.new_prefixes import best_maker
+from tui.backends.conda.venv_commands import removal
 from tui.backends.docker.engine import DockerEngine
 from tui.model.changes import (
     ChangeJob,
@@ -101,6 +103,7 @@ class DockerChanges:
     ) -> ChangePlan:
         """What a change would do, as its manager says. Raises a ChangeError or EngineError."""
         environment = self._known(container, change)
+        change = _without_stranger(change, environment)
         self._refuse(change, environment)
         told = plan_commands_of(change)
         installed = self._installed(container, environment)
@@ -113,8 +116,10 @@ class DockerChanges:
 
     def start(self, container: Container, change: EnvironmentChange) -> ChangeJob:
         """Begin a change. Raises a ChangeError or EngineError."""
-        self._refuse(change, self._known(container, change))
-        told = commands_of(change)
+        environment = self._known(container, change)
+        change = _without_stranger(change, environment)
+        self._refuse(change, environment)
+        told = _commands(change)
         job_id = secrets.token_hex(8)
         self._begin(container, change, job_id, told, is_plan=False)
         described = dataclasses.replace(
@@ -312,6 +317,20 @@ class DockerChanges:
                 failure.exit_code,
             )
         return dataclasses.replace(job, state=ChangeState.FAILED, error=failure)
+
+
+def _without_stranger(change: EnvironmentChange, environment: Environment | None) -> EnvironmentChange:
+    """The change, without a manager that would not take a half made environment for one."""
+    if environment is None or change.verb is not ChangeVerb.REMOVE:
+        return change
+    return dataclasses.replace(change, manager="") if NO_HISTORY in environment.problems else change
+
+
+def _commands(change: EnvironmentChange) -> tuple[Command, ...]:
+    """What is run; of an environment that is removed, nothing stays that its manager did not know."""
+    told = commands_of(change)
+    gone = removal(change.prefix)
+    return (*told, gone) if change.verb is ChangeVerb.REMOVE and gone not in told else told
 
 
 def _lock_name(prefix: str) -> str:

@@ -130,7 +130,7 @@ def test_an_answer_that_is_no_json_is_a_failure() -> None:
             read_plan(change(ChangeVerb.CREATE), [CommandResult(1, stdout, b"oh dear")], [])
 
 
-HOSTILE = [
+HOSTILE: list[object] = [
     None, 3, "x", [], {"LINK": 3}, {"LINK": [3, None, "x", {}]}, {"LINK": [{"name": 3, "version": []}]},
     {"LINK": [{"name": "a", "version": "1", "channel": 7}], "FETCH": {"a": 1}},
     {"UNLINK": [{"dist_name": "a-b"}], "FETCH": [{"size": -1}, {"size": True}]},

@@ -111,8 +111,9 @@ class DockerChanges:
         if is_cancelled():
             raise ChangeCancelled("Called off", "nothing was changed")
         plan = read_plan(change, results, installed)
-        notes = (*plan.notes, *_notes(change, environment))
-        return dataclasses.replace(plan, notes=notes)
+        return dataclasses.replace(
+            plan, notes=(*plan.notes, *_notes(change, environment)), commands=_told_commands(plan)
+        )
 
     def start(self, container: Container, change: EnvironmentChange) -> ChangeJob:
         """Begin a change. Raises a ChangeError or EngineError."""
@@ -324,6 +325,13 @@ def _without_stranger(change: EnvironmentChange, environment: Environment | None
     if environment is None or change.verb is not ChangeVerb.REMOVE:
         return change
     return dataclasses.replace(change, manager="") if NO_HISTORY in environment.problems else change
+
+
+def _told_commands(plan: ChangePlan) -> tuple[tuple[str, ...], ...]:
+    """The commands of a plan as people are told them: without what only looks, with what we add."""
+    told = tuple(argv for argv in plan.commands if argv[0] != "test")
+    gone = removal(plan.change.prefix).argv
+    return (*told, gone) if plan.change.verb is ChangeVerb.REMOVE and gone not in told else told
 
 
 def _commands(change: EnvironmentChange) -> tuple[Command, ...]:

@@ -118,14 +118,18 @@ def _open_screen(options: argparse.Namespace | None, environ: Mapping[str, str])
         raise UsageError("No terminal", "the screen needs one on standard input and output",
                          "For scripts there is `envtui ps --json`")  # fmt: skip
     from tui import diagnostics
+    from tui.backends.conda.kept_jobs import KeptJobs
     from tui.commands.options import load_settings, open_workstation
     from tui.monitor.monitor import Monitor
-    from tui.paths import log_file
+    from tui.paths import log_file, state_folder
 
     settings = load_settings(options, environ)
     diagnostics.start(log_file())
     workstation = open_workstation(options, settings, environ)
-    monitor = Monitor(workstation, settings.read_only, settings.stats_seconds)
+    kept = None if workstation.is_demo else KeptJobs(state_folder(environ) / "changes")
+    monitor = Monitor(
+        workstation, settings.read_only, settings.stats_seconds, kept, settings.environments.allow_base
+    )
     # the engine is asked while the screen is being imported, which takes longer
     monitor.start()
     try:

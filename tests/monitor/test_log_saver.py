@@ -327,7 +327,7 @@ class TestWhereItCanNotBe:
             (errno.EDQUOT, "Your disk quota is used up"),
             (errno.EIO, "The disk can't be written"),
             (errno.EROFS, "The file system is read-only"),
-            (errno.ESTALE, "The log could not be saved"),
+            (errno.ESTALE, "The file could not be saved"),
         ],
     )
     def test_what_the_file_system_answers_at_the_end_is_explained(

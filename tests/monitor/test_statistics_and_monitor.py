@@ -14,8 +14,8 @@ from tui.model.containers import Container
 from tui.model.errors import EnvtuiError
 from tui.model.operations import Operation, plan
 from tui.model.stats import ContainerStats, StatsSample
-from tui.monitor import monitor as monitor_module
 from tui.monitor.monitor import Monitor
+from tui.monitor.questions import AT_ONCE
 from tui.monitor.selection import Selection
 from tui.monitor.statistics_watch import StatisticsWatch
 from tui.monitor.store import Store
@@ -212,11 +212,11 @@ class TestQuestions:
 
     def test_too_many_that_hang_are_refused_with_the_reason(self, monitor: Monitor) -> None:
         answers, gate = Answers(), threading.Event()
-        for _ in range(monitor_module._QUESTIONS_AT_ONCE):
+        for _ in range(AT_ONCE):
             self.ask(monitor, gate.wait, answers)
         self.ask(monitor, lambda: 7, answers)
         assert [failure.title for failure in answers.failures] == ["Too many questions"]
         gate.set()
-        until(lambda: len(answers.answers) == monitor_module._QUESTIONS_AT_ONCE)
+        until(lambda: len(answers.answers) == AT_ONCE)
         self.ask(monitor, lambda: 7, answers)
         until(lambda: answers.answers[-1] == 7)

@@ -16,6 +16,7 @@ from tests.rig.waiting import until_async
 from tui.demo.world import DemoWorld, FrozenClock
 from tui.model.containers import Container
 from tui.model.operations import Operation, Step
+from tui.monitor.job_record import JobRecord
 from tui.monitor.monitor import Monitor
 from tui.monitor.topics import CONTAINERS
 from tui.settings import Settings
@@ -24,7 +25,7 @@ from tui.ui.panes.containers import ContainersPane
 from tui.ui.screens.main import MainScreen
 from tui.ui.widgets.line_bar import LineBar
 from tui.ui.widgets.line_view import LineView
-from tui.workstation import open_demo
+from tui.workstation import Workstation, open_demo
 
 # A key goes from the app to the focused widget and up to the screen, from there to a pane and its table,
 # and what they tell comes up again. Waiting for an idle processor instead takes 60 ms a key.
@@ -155,15 +156,26 @@ async def desk(
     settings: Settings | None = None,
     size: tuple[int, int] = (100, 20),
     prepare: Callable[[DemoWorld], None] = lambda world: None,
+    change: Callable[[Workstation], Workstation] = lambda workstation: workstation,
+    kept_jobs: JobRecord | None = None,
     shows_rows: bool = True,
 ) -> AsyncIterator[Desk]:
-    """Open it and wait until the rows are there; `prepare` changes the world before."""
+    """Open it and wait until the rows are there.
+
+    `prepare` changes the world before, `change` its backends; `kept_jobs` is what an earlier run has kept.
+    """
     world = DemoWorld(clock=FrozenClock())
     world.faults.frozen_seconds = 0.01
     prepare(world)
-    monitor = Monitor(open_demo(world), read_only=read_only)
+    chosen = settings or Settings()
+    monitor = Monitor(
+        change(open_demo(world)),
+        read_only=read_only,
+        kept_jobs=kept_jobs,
+        allow_base=chosen.environments.allow_base,
+    )
     monitor.start()
-    app = EnvtuiApp(monitor, settings or Settings())
+    app = EnvtuiApp(monitor, chosen)
     try:
         async with app.run_test(size=size) as pilot:
             made = Desk(app, pilot, world)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tui.model.changes import ChangeVerb, EnvironmentChange, FileFormat, SourceFile
 from tui.model.environments import Environment, EnvironmentKind
+from tui.model.locks import is_explicit
 
 # conda takes none of these in a name (conda, base/context.py: `validate_prefix_name`).
 _NOT_IN_NAMES = frozenset("/ :#")
+# What only conda's file begins lines with, whatever it is called.
+_YML = re.compile(r"^(?:name|channels|dependencies|prefix|variables)\s*:", re.MULTILINE)
 
 
 def change_of(
@@ -62,9 +66,9 @@ def renamed_prefix(environment: Environment, name: str) -> str:
 
 def format_of(name: str, text: str) -> FileFormat:
     """How a file is read, by what is in it and what it is called."""
-    if any(line.strip() == "@EXPLICIT" for line in text.splitlines()):
+    if is_explicit(text):
         return FileFormat.EXPLICIT
-    is_yml = name.lower().endswith((".yml", ".yaml"))
+    is_yml = name.lower().endswith((".yml", ".yaml")) or _YML.search(text) is not None
     return FileFormat.YML if is_yml else FileFormat.REQUIREMENTS
 
 

@@ -59,6 +59,7 @@ class EnvironmentRow:
         is_old: its container does not run, or could not be asked again: it is as it was last.
         age: how long ago it was changed, as text; "" if unknown.
         taken_age: how long ago it was listed, as text, where it is old.
+        at_work: what a job does to it now, and how far it is; "" for none. Foreign text.
     """
 
     environment: Environment
@@ -69,6 +70,7 @@ class EnvironmentRow:
     is_old: bool = False
     age: str = ""
     taken_age: str = ""
+    at_work: str = ""
 
     @property
     def problems(self) -> tuple[str, ...]:

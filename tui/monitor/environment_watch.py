@@ -231,7 +231,7 @@ class EnvironmentWatch:
                         self._due[container_id] = now
             for container in listed.values():
                 before = self._containers.get(container.id)
-                if container.state is ContainerState.RUNNING and _has_started(before, container):
+                if container.state is ContainerState.RUNNING and has_started(before, container):
                     self._due[container.id] = now if is_first else now + self._start_seconds
             gone = self._containers.keys() - listed.keys()
             self._containers = listed
@@ -398,7 +398,7 @@ def _measured_key(environment: Environment) -> Measured:
     return Measured(environment.container_id, environment.prefix, environment.fingerprint)
 
 
-def _has_started(before: Container | None, now: Container) -> bool:
+def has_started(before: Container | None, now: Container) -> bool:
     """Whether its processes are others than before, as far as can be told."""
     if before is None:
         return True

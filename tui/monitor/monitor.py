@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from tui import diagnostics
 from tui.model.errors import EnvtuiError
 from tui.model.hosts import FileSystemSpace
 from tui.model.operations import AnyStep, EndStep, Operation, Plan
+from tui.monitor.change_jobs import ChangeKeeper
 from tui.monitor.container_watch import ContainerWatch
 from tui.monitor.environment_watch import EnvironmentWatch
 from tui.monitor.exec_gate import ExecGate, GatedEnvironments
 from tui.monitor.gpu_watch import GpuWatch
+from tui.monitor.job_record import JobRecord
 from tui.monitor.jobs import Job, JobRunner
 from tui.monitor.log_saver import LogSaver
 from tui.monitor.log_watch import LogWatch
-from tui.monitor.poller import Poller, unexpected
+from tui.monitor.poller import Poller
+from tui.monitor.prefix_carrying import PrefixCarrier
+from tui.monitor.questions import Questions
 from tui.monitor.selection import Selection
 from tui.monitor.session_opening import SessionKeeper
 from tui.monitor.statistics_watch import StatisticsWatch
@@ -25,12 +27,15 @@ from tui.monitor.store import Store
 from tui.monitor.topics import CONTAINERS, DATA_ROOT, ENGINE, SELECTION
 from tui.workstation import Workstation
 
+if TYPE_CHECKING:
+    from tui.model.containers import Container
+    from tui.model.environment_records import EnvironmentRecord
+    from tui.model.environments import Environment
+
 R = TypeVar("R")
 
 # The room on a disk changes slowly, and reading it costs a system call.
 _DATA_ROOT_SECONDS = 10.0
-# One question a key press; beyond this many that hang, new ones are refused with the reason.
-_QUESTIONS_AT_ONCE = 8
 # A process that saves what it has on its way out takes as long as a container that is stopped may.
 _ENDING_SECONDS = 10.0
 
@@ -38,10 +43,26 @@ _ENDING_SECONDS = 10.0
 class Monitor:
     """Starts and stops all threads of one host; what they find is in `store`."""
 
-    def __init__(self, workstation: Workstation, read_only: bool = False, stats_seconds: float = 1.0) -> None:
-        """Args: the host's backends; whether actions are refused; seconds between samples."""
+    def __init__(
+        self,
+        workstation: Workstation,
+        read_only: bool = False,
+        stats_seconds: float = 1.0,
+        kept_jobs: JobRecord | None = None,
+        allow_base: bool = False,
+    ) -> None:
+        """Make it; nothing is asked before `start`.
+
+        Args:
+            workstation: the host's backends.
+            read_only: whether actions are refused.
+            stats_seconds: between samples.
+            kept_jobs: where environments were being changed, from run to run; None remembers nothing.
+            allow_base: packages of base environments may be changed.
+        """
         self.workstation = workstation
         self.read_only = read_only
+        self.allow_base = allow_base
         self.store = Store()
         self._containers = ContainerWatch(workstation.engine, workstation.containers, self.store)
         self._statistics = StatisticsWatch(workstation.statistics, self.store, stats_seconds)
@@ -77,7 +98,26 @@ class Monitor:
         self.sessions: SessionKeeper | None = None
         if workstation.shells is not None:
             self.sessions = SessionKeeper(workstation.shells, self.exec_gate, self._jobs.record, read_only)
-        self._questions = threading.BoundedSemaphore(_QUESTIONS_AT_ONCE)
+        #: None where the host's environments can't be changed
+        self.changes: ChangeKeeper | None = None
+        if workstation.changes is not None:
+            self.changes = ChangeKeeper(
+                workstation.changes,
+                self.exec_gate,
+                self.store,
+                self.list_environments,
+                self._jobs.record,
+                read_only,
+                kept_jobs,
+                allow_base,
+            )
+        #: None where no environment can be carried from one container to another
+        self.carrier: PrefixCarrier | None = None
+        if workstation.copies is not None:
+            self.carrier = PrefixCarrier(
+                workstation.copies, self.exec_gate, self.list_environments, self._jobs.record, read_only
+            )
+        self._questions = Questions("question")
 
     def start(self) -> None:
         """Start to look. The list of containers is on its way when this returns."""
@@ -101,6 +141,10 @@ class Monitor:
             self.logs.stop()
         if self.saver is not None:
             self.saver.stop()
+        if self.changes is not None:
+            self.changes.stop()
+        if self.carrier is not None:
+            self.carrier.stop()
         if self.sessions is not None:
             self.sessions.stop()
 
@@ -111,6 +155,8 @@ class Monitor:
             self._environment_watch.start()
         if self._gpu_watch is not None:
             self._gpu_watch.start()
+        if self.changes is not None:
+            self.changes.start()
 
     def show_containers(self, container_ids: Sequence[str]) -> None:
         """These are on screen: keep their figures fresh and know their details."""
@@ -121,6 +167,11 @@ class Monitor:
         """The environments of these containers are on screen."""
         if self._environment_watch is not None:
             self._environment_watch.show(container_ids)
+
+    def list_environments(self, container_id: str) -> None:
+        """Those of this container may be others now."""
+        if self._environment_watch is not None:
+            self._environment_watch.list_soon(container_id)
 
     @property
     def is_at_rest(self) -> bool:
@@ -157,6 +208,17 @@ class Monitor:
         if self._gpu_watch is not None:
             self._gpu_watch.refresh()
 
+    def records(self, container: Container, environment: Environment) -> EnvironmentRecord:
+        """All that is written down in an environment; blocks.
+
+        Raises:
+            EngineError: it can't be had.
+        """
+        if self.workstation.records is None:
+            raise EnvtuiError("No records", "this host's environments can't be read")
+        with self.exec_gate.command(container.id):
+            return self.workstation.records.records(container, environment, not self.read_only)
+
     def submit(self, plan: Plan) -> Job:
         """Carry out a plan. Raises ReadOnlyRefusal or JobRefused."""
         return self._jobs.submit(plan)
@@ -169,27 +231,7 @@ class Monitor:
         self, question: Callable[[], R], answered: Callable[[R], None], failed: Callable[[EnvtuiError], None]
     ) -> None:
         """Run a blocking question on a daemon thread; one of the two callbacks is called from it."""
-        if not self._questions.acquire(blocking=False):
-            failed(
-                EnvtuiError("Too many questions", "the engine has not answered the last ones", "Wait for it")
-            )
-            return
-
-        def run() -> None:
-            try:
-                try:
-                    answer = question()
-                finally:
-                    self._questions.release()
-            except EnvtuiError as error:
-                failed(error)
-            except Exception as error:
-                diagnostics.record_exception("question", error)
-                failed(unexpected(error))
-            else:
-                answered(answer)
-
-        threading.Thread(target=run, name="question", daemon=True).start()
+        self._questions.ask(question, answered, failed)
 
     def _perform(self, step: AnyStep) -> None:
         if isinstance(step, EndStep):

@@ -132,6 +132,14 @@ def place_of(target: Path, replace: bool) -> Place:
     return Place(path, _permissions(mode))
 
 
+def write_whole(target: Path, content: bytes, replace: bool) -> None:
+    """Write a file in one step; one that is there gives way only with `replace`. Raises SaveFailed."""
+    with NewFile(place_of(target, replace), free_bytes_in) as file:
+        file.write(content)
+        file.sync()
+        file.publish(replace)
+
+
 class NewFile:
     """A file that appears under its name in one step, when it is whole; before, its name is hidden."""
 
@@ -257,7 +265,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         known = _TITLES.get(error.errno or 0)
-        title, hint = known or ("The log could not be saved", "Choose another folder")
+        title, hint = known or ("The file could not be saved", "Choose another folder")
         why = os.strerror(error.errno) if error.errno else str(error)
         raise SaveFailed(title, f"{path}: {why}", hint) from error
     except ValueError as error:

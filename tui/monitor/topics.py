@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tui.model.stats import ContainerStats
     from tui.monitor.gpu_past import Moment
     from tui.monitor.jobs import CommandRecord, Job
+    from tui.monitor.known_changes import JobKey, KnownChange
     from tui.monitor.log_saver import SaveProgress
     from tui.monitor.selection import Selection
 
@@ -64,4 +65,5 @@ GPU_OWNERS: Topic[GpuOwners] = Topic("gpu-owners")
 SELECTION: Topic[Selection] = Topic("selection")
 JOBS: Topic[tuple[Job, ...]] = Topic("jobs")
 COMMANDS: Topic[tuple[CommandRecord, ...]] = Topic("commands")
+CHANGES: Topic[Mapping[JobKey, KnownChange]] = Topic("changes")
 SAVING: Topic[SaveProgress] = Topic("saving")

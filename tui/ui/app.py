@@ -15,10 +15,11 @@ from textual.screen import Screen
 from tui import diagnostics
 from tui.monitor.jobs import Job
 from tui.monitor.monitor import Monitor
-from tui.monitor.topics import JOBS, Snapshot
+from tui.monitor.topics import CHANGES, JOBS, Snapshot
 from tui.settings import Settings, check_action_ids
 from tui.ui.actions import allowed
 from tui.ui.bridge import Bridge
+from tui.ui.changes import Endings
 from tui.ui.driver import TerminalDriver
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.keymap import EVERYWHERE, Keymap
@@ -98,6 +99,7 @@ class EnvtuiApp(App[None]):
     def on_mount(self) -> None:
         """Jobs report wherever the user is."""
         self.bridge.read(JOBS, self._report_jobs)
+        self.bridge.read(CHANGES, Endings(self).read)
 
     async def on_event(self, event: events.Event) -> None:
         """Keys take effect in their order: the screen has them before any widget's queue does."""
@@ -120,6 +122,8 @@ class EnvtuiApp(App[None]):
         running = [job.plan.title for job in self.monitor.running_jobs()]
         if self.monitor.saver is not None and self.monitor.saver.is_running:
             running.append("A log is being saved: its file will not be there")
+        if self.monitor.carrier is not None and self.monitor.carrier.is_running:
+            running.append("An environment is being carried over: nothing of it will be there")
         if not running:
             self.exit()
             return

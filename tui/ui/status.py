@@ -6,13 +6,13 @@ import time
 from typing import Any
 
 from tui.model.units import format_bytes
-from tui.monitor.topics import CONTAINERS, DATA_ROOT, ENGINE, GPUS, JOBS, Topic
+from tui.monitor.topics import CHANGES, CONTAINERS, DATA_ROOT, ENGINE, GPUS, JOBS, Topic
 from tui.ui.bridge import Bridge
 from tui.ui.panes.base import Pane
 from tui.ui.text import printable
 from tui.ui.widgets.line_bar import Part
 
-TOPICS: tuple[Topic[Any], ...] = (CONTAINERS, ENGINE, DATA_ROOT, GPUS, JOBS)
+TOPICS: tuple[Topic[Any], ...] = (CONTAINERS, ENGINE, DATA_ROOT, GPUS, JOBS, CHANGES)
 # Nine tenths full is where images stop being pulled and checkpoints stop being written.
 _NEARLY_FULL_PERCENT = 90.0
 
@@ -60,6 +60,9 @@ def _right(bridge: Bridge, pane: Pane) -> list[Part]:
     running = sum(not job.is_over for job in monitor.store.value(JOBS) or ())
     if running:
         badges.append(f"{running} running" if running > 1 else "1 job")
+    changing = sum(not known.job.is_over for known in (monitor.store.value(CHANGES) or {}).values())
+    if changing:
+        badges.append(f"{changing} changes" if changing > 1 else "1 change")
     if monitor.read_only:
         badges.append("READ-ONLY")
     if bridge.frozen:

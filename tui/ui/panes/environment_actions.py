@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.model.activation import activation_line
 from tui.ui.actions import Action
+from tui.ui.panes import change_actions, compare_actions
 from tui.ui.panes.session_actions import session_actions
 from tui.ui.text import printable
 
@@ -81,4 +82,6 @@ ACTIONS: tuple[Action[Any], ...] = (
            lambda pane: pane.toggle_all(), hint="all"),
     Action("environments.find_package", "Where is a package? Search all containers", ("W",), find_package,
            why_not=_not_offered, hint="where"),
+    *compare_actions.ACTIONS,
+    *change_actions.ACTIONS,
 )  # fmt: skip

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from tui.model.environments import Environment, EnvironmentKind, Origin
 from tui.model.joins import EnvironmentRow
 from tui.model.units import format_bytes
+from tui.monitor.known_changes import KnownChange
+from tui.ui.change_words import DOING, progress_words
 from tui.ui.text import printable
 from tui.ui.widgets.line_bar import Part
 
@@ -15,6 +17,7 @@ Line = Sequence[Part]
 
 UNKNOWN = "–"
 BROKEN = "▲"
+AT_WORK = "◌"
 # as narrow as the narrowest screen that is to be read at ease
 _FACT_CELLS = 78
 
@@ -43,9 +46,20 @@ _KINDS = {
 
 
 def name_cell(row: EnvironmentRow) -> tuple[str, str]:
-    """Its name, or its prefix; with a mark where it is broken."""
+    """Its name, or its prefix; with a mark where a job is at work on it, or where it is broken."""
     label = row.environment.label
+    if row.at_work:
+        return f"{AT_WORK} {label}", "busy"
     return (f"{BROKEN} {label}", "warn") if row.problems else (label, "")
+
+
+def work_words(known: KnownChange, prefix: str) -> str:
+    """What a job does to an environment now; foreign text."""
+    change = known.job.change
+    is_read_only = prefix == change.source_prefix
+    doing = f"is copied to {change.label}" if is_read_only else f"is {DOING[change.verb]}"
+    progress = progress_words(known.job.progress)
+    return f"{doing}: {progress}" if progress else doing
 
 
 def name_order(row: EnvironmentRow) -> tuple[int, str]:
@@ -139,6 +153,8 @@ def _verdict(row: EnvironmentRow) -> list[Part]:
 
 def _state(row: EnvironmentRow, why_no_size: str) -> list[Part]:
     parts: list[Part] = [(" ", "")]
+    if row.at_work:
+        parts.append((f"{AT_WORK} {printable(row.at_work)}  ", "busy"))
     if row.problems:
         parts.append((f"{BROKEN} {printable('; '.join(row.problems))}  ", "warn"))
     words = [

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from tui.model.containers import Container, ContainerState
 from tui.model.environments import EnvironmentKind, KnownEnvironments, ListedBy
 from tui.model.errors import EnvtuiError
 from tui.model.joins import ContainerRow, EnvironmentRow, environment_rows
+from tui.monitor.known_changes import KnownChange, at_work_on
 from tui.monitor.selection import Selection
-from tui.monitor.topics import CONTAINERS, ENVIRONMENTS, SELECTION, Topic
+from tui.monitor.topics import CHANGES, CONTAINERS, ENVIRONMENTS, SELECTION, Topic
 from tui.ui.actions import Action
 from tui.ui.bridge import Bridge
+from tui.ui.change_words import DOING
 from tui.ui.panes import environment_actions
 from tui.ui.panes import environment_words as words
 from tui.ui.panes.pane_columns import ContributedColumn, PaneColumn
@@ -77,7 +80,7 @@ class EnvironmentsPane(TablePane[EnvironmentRow]):
     NAME = "environments"
     NUMBER = 2
     TITLE = "Environments"
-    TOPICS = (ENVIRONMENTS, CONTAINERS, SELECTION)
+    TOPICS = (ENVIRONMENTS, CONTAINERS, SELECTION, CHANGES)
     DETAIL_LINES = 3
     COLUMNS = _COLUMNS
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = environment_actions.ACTIONS
@@ -140,7 +143,18 @@ class EnvironmentsPane(TablePane[EnvironmentRow]):
         if not self.shows_all:
             containers = (self.container,) if self.container else ()
         now = self.bridge.monitor.workstation.now()
-        return environment_rows(containers, self.value(ENVIRONMENTS) or {}, now)
+        rows = environment_rows(containers, self.value(ENVIRONMENTS) or {}, now)
+        return [replace(row, at_work=self._at_work(row)) for row in rows] if self._changes else rows
+
+    @property
+    def _changes(self) -> Mapping[tuple[str, str], KnownChange]:
+        """Jobs at work on environments."""
+        told: Mapping[tuple[str, str], KnownChange] = self.value(CHANGES) or {}
+        return {key: each for key, each in told.items() if not each.job.is_over}
+
+    def _at_work(self, row: EnvironmentRow) -> str:
+        known = at_work_on(self._changes, *row.environment.key)
+        return words.work_words(known, row.environment.prefix) if known is not None else ""
 
     def update_rows(self) -> None:
         """Another container may have been selected, and an environment in it."""
@@ -209,9 +223,22 @@ class EnvironmentsPane(TablePane[EnvironmentRow]):
                 )
             if known is not None and known.is_listing:
                 parts.append("looking …")
+        parts += self._made_now()
         refused = sum(words.verdict_cell(item)[1] == "bad" for item in self.items)
         parts += [f"{refused} can't use this host's GPUs"] if refused else []
         return " · ".join(parts)
+
+    def _made_now(self) -> list[str]:
+        """What jobs make that no row shows yet."""
+        shown = {item.environment.key for item in self.items}
+        chosen = None if self.shows_all or self.container is None else self.container.id
+        return [
+            f"◌ {printable(change.makes.rpartition('/')[2])} is {DOING[change.verb]}"
+            for change in (each.job.change for each in self._changes.values())
+            if change.makes
+            and (change.container_id, change.makes) not in shown
+            and chosen in (None, change.container_id)
+        ]
 
     # -- faces
 

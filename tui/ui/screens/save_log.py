@@ -1,4 +1,4 @@
-"""The dialog that asks where to save a log, and how much of it."""
+"""The dialog that asks where to save something: a log, and how much of it, or a file."""
 
 from __future__ import annotations
 
@@ -64,6 +64,8 @@ class SaveLogScreen(ModalScreen[SaveChoice | None]):
         ask: Ask,
         matching_lines: int | None = None,
         *,
+        title: str = "",
+        file_name: str = "",
         folder: Path | None = None,
         at: datetime | None = None,
         look: Callable[[Path], SaveTarget] = examine,
@@ -74,6 +76,8 @@ class SaveLogScreen(ModalScreen[SaveChoice | None]):
             container_name: whose log it is; foreign text.
             ask: the bridge's.
             matching_lines: how many lines the filter leaves; None where there is no filter.
+            title: what is asked, printable; "" for the log.
+            file_name: what is proposed; "" for the log's.
             folder: where a path begins that does not say; None for the working directory.
             at: the time in the file's name; None for now.
             look: what a path is worth.
@@ -84,6 +88,8 @@ class SaveLogScreen(ModalScreen[SaveChoice | None]):
         self._matching_lines = matching_lines
         self._folder = _working_folder() if folder is None else folder
         self._at = at
+        self._title = title or f"Save the log of {printable(container_name)}"
+        self._file_name = file_name
         self._look = look
         self._is_whole = True
         self._is_asking = False
@@ -93,8 +99,7 @@ class SaveLogScreen(ModalScreen[SaveChoice | None]):
     def compose(self) -> ComposeResult:
         """A title, the path, how much, and what is wrong with it."""
         with Vertical(classes="dialog"):
-            title = f"Save the log of {printable(self._container_name)}"
-            yield Static(title, classes="dialog-title", markup=False)
+            yield Static(self._title, classes="dialog-title", markup=False)
             yield Input(self._proposal(), id="path", select_on_focus=False)
             if self._matching_lines is not None:
                 yield Static(id="whole", classes="save-amount", markup=False)
@@ -156,7 +161,7 @@ class SaveLogScreen(ModalScreen[SaveChoice | None]):
 
     def _proposal(self) -> str:
         at = datetime.now() if self._at is None else self._at
-        name = f"{safe_name(self._container_name)}-{at:%Y%m%d-%H%M%S}.log"
+        name = self._file_name or f"{safe_name(self._container_name)}-{at:%Y%m%d-%H%M%S}.log"
         path = str(self._folder / name)
         # a folder whose name would drive the terminal is meant, and not shown
         return path if printable(path) == path else name

@@ -35,6 +35,11 @@ class LineView(ScrollView, can_focus=True):
         """All lines, plain."""
         return "\n".join("".join(text for text, _ in line) for line in self._lines)
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether its last line can be seen."""
+        return self.scroll_offset.y >= self.max_scroll_y
+
     def render_line(self, y: int) -> Strip:
         """One line, cut to where it is scrolled to."""
         left, top = self.scroll_offset

@@ -277,7 +277,7 @@ class TestComparison:
             await at.press("=")
             await at.on(ComparisonScreen)
             await at.until(lambda: "PACKAGE" in at.text)
-            await at.press("/", *"^~ other +torch ")
+            await at.press("/", *"^~ differs +torch ")
             await at.until(lambda: sum(line.startswith("~") for line in at.text.splitlines()) == 1)
             assert "left   vision" in at.text
 

@@ -54,7 +54,9 @@ def test_importing_the_package_costs_nothing() -> None:
     assert {name for name in imported_by("import tui") if name.startswith("tui")} == {"tui"}
 
 
-@pytest.mark.parametrize("option", ["--version", "--help", "ps --help", "envs --help", "env check --help"])
+@pytest.mark.parametrize(
+    "option", ["--version", "--help", "ps --help", "envs --help", "env diff --help", "env check --help"]
+)
 def test_what_only_prints_imports_nothing_heavy(option: str) -> None:
     assert loaded(command(*option.split()), HEAVY) == set()
 

@@ -74,11 +74,14 @@ class Workstation:
 
 
 def open_local(
-    host: str | None = None, environ: Mapping[str, str] | None = None, gpu: GpuSettings | None = None
+    host: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    gpu: GpuSettings | None = None,
+    allow_base: bool = False,
 ) -> Workstation:
     """The host of a Docker-compatible engine: `host`, or the one that the surroundings name.
 
-    `gpu` says what the machine can't tell of its GPUs.
+    `gpu` says what the machine can't tell of its GPUs, `allow_base` whether packages of base may be changed.
 
     Nothing is connected yet: an engine that is absent is a state on screen, not an error here.
 
@@ -86,6 +89,8 @@ def open_local(
         EngineUnreachable: the address is malformed.
         EngineNotFound: it names a docker context that does not exist.
     """
+    from tui.backends.conda.changes_here import ContainerChanges
+    from tui.backends.conda.copies import ContainerPrefixCopies
     from tui.backends.conda.environments import ContainerEnvironments, ContainerRecords
     from tui.backends.docker.cgroups import CgroupReader
     from tui.backends.docker.containers import DockerContainers
@@ -126,6 +131,8 @@ def open_local(
         shells=shells,
         doors=shells,
         records=ContainerRecords(engine),
+        changes=ContainerChanges(engine, allow_base),
+        copies=ContainerPrefixCopies(engine),
     )
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.engine.boxes import Box
+from tests.engine.change_box import ChangeBox
 from tests.engine.session_environments import Field, make_field
 from tests.gpus.on_screen import Machine
+from tests.rig import manager_image as managers
 from tests.rig import nvml_double
 from tests.rig import shell_image as shells
 from tests.rig.conda_channel import CondaChannel
@@ -73,6 +75,17 @@ def proxy(clean_engine: PrivateEngine) -> Iterator[EngineProxy]:
     """A fresh proxy in front of a clean engine."""
     with EngineProxy(clean_engine.socket_path) as front:
         yield front
+
+
+@pytest.fixture
+def change_box(clean_engine: PrivateEngine) -> ChangeBox:
+    """Containers with managers of environments, on a clean engine."""
+    reason = managers.why_unavailable()
+    if reason is not None:
+        if os.environ.get("ENVTUI_REQUIRE_ENGINE") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return ChangeBox(clean_engine)
 
 
 @pytest.fixture

@@ -36,9 +36,12 @@ class CondaChannel:
         build: str = "0",
         depends: Sequence[str] = (),
         files: Mapping[str, bytes] | None = None,
+        links: Mapping[str, str] | None = None,
     ) -> None:
-        """A package. Args: files by their path below the prefix; those in bin/ can be run."""
+        """A package. Args: files by their path below the prefix, those in bin/ can be run; symbolic links."""
         contents = dict(files or {f"share/rig/{name}.txt": f"{name} {version}\n".encode()})
+        links = links or {}
+        paths = [_path(*each) for each in contents.items()] + [_link(each) for each in links]
         index = {
             "name": name,
             "version": version,
@@ -52,17 +55,15 @@ class CondaChannel:
         }
         information = {
             "info/index.json": _json(index),
-            "info/paths.json": _json(
-                {"paths": [_path(*each) for each in contents.items()], "paths_version": 1}
-            ),
-            "info/files": "".join(f"{path}\n" for path in contents).encode(),
+            "info/paths.json": _json({"paths": paths, "paths_version": 1}),
+            "info/files": "".join(f"{path}\n" for path in (*contents, *links)).encode(),
             "info/about.json": _json({"summary": name}),
         }
         stem = f"{name}-{version}-{build}"
         target = self.folder / _SUBDIR / f"{stem}.conda"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as package:
             package.writestr("metadata.json", _json({"conda_pkg_format_version": 2}))
-            package.writestr(f"pkg-{stem}.tar.zst", _tar(contents))
+            package.writestr(f"pkg-{stem}.tar.zst", _tar(contents, links))
             package.writestr(f"info-{stem}.tar.zst", _tar(information))
         blob = target.read_bytes()
         self._index[target.name] = {
@@ -96,7 +97,12 @@ def _path(path: str, content: bytes) -> dict[str, Any]:
     return entry
 
 
-def _tar(contents: Mapping[str, bytes]) -> bytes:
+def _link(path: str) -> dict[str, Any]:
+    empty = hashlib.sha256(b"").hexdigest()
+    return {"_path": path, "path_type": "softlink", "size_in_bytes": 0, "sha256": empty}
+
+
+def _tar(contents: Mapping[str, bytes], links: Mapping[str, str] | None = None) -> bytes:
     memory = io.BytesIO()
     with tarfile.open(fileobj=memory, mode="w") as archive:
         for path, content in sorted(contents.items()):
@@ -104,6 +110,10 @@ def _tar(contents: Mapping[str, bytes]) -> bytes:
             entry.size, entry.mtime = len(content), _STAMP
             entry.mode = 0o755 if path.startswith("bin/") else 0o644
             archive.addfile(entry, io.BytesIO(content))
+        for path, target in (links or {}).items():
+            entry = tarfile.TarInfo(path)
+            entry.type, entry.linkname, entry.mtime = tarfile.SYMTYPE, target, _STAMP
+            archive.addfile(entry)
     return zstandard.ZstdCompressor(level=1).compress(memory.getvalue())
 
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 from tests.rig.conda_channel import PLACEHOLDER, CondaChannel
 
@@ -104,6 +105,7 @@ class Tree:
         pip: Mapping[str, str] | None = None,
         cache: str = "/opt/conda/pkgs",
         command: str = "/opt/conda/bin/conda create",
+        channel: str = f"https://conda.example/{CHANNEL_NAME}",
     ) -> None:
         """A conda prefix, solved and installed by py-rattler, with the history that conda writes.
 
@@ -113,6 +115,7 @@ class Tree:
             pip: versions of what pip installed, by name.
             cache: of packages in the image, whose files the prefix links to.
             command: that made it, for the history.
+            channel: address that the records tell.
         """
         # a thread of its own, as a test may run in an event loop
         with ThreadPoolExecutor(1) as pool:
@@ -124,7 +127,7 @@ class Tree:
         )
         here = f"file://{self._channel.folder}"
         for record in self.real(meta).glob("*.json"):
-            told = record.read_text().replace(here, f"https://conda.example/{CHANNEL_NAME}")
+            told = record.read_text().replace(here, channel)
             record.write_text(told.replace(str(self.folder), ""))
         for name, version in (pip or {}).items():
             self.pip(prefix, name, version)
@@ -170,5 +173,6 @@ class Tree:
             cache_dir=self.real(cache),
             show_progress=False,
             alternative_target_prefix=prefix,
-            requested_specs=[MatchSpec(each) for each in specs],
+            # py-rattler 0.28 hands these on unwrapped, whatever its types say
+            requested_specs=cast("Any", [MatchSpec(each)._match_spec for each in specs]),
         )

@@ -10,7 +10,14 @@ if TYPE_CHECKING:
 
 # In the order in which help lists them. Each has `add_parser(subcommands, common)`, which imports nothing
 # that only its own work needs.
-_MODULES: tuple[str, ...] = ("env_check", "env_export", "env_diff")
+_MODULES: tuple[str, ...] = (
+    "env_check",
+    "env_export",
+    "env_diff",
+    "env_change",
+    "env_copy",
+    "env_jobs",
+)
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:

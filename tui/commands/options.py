@@ -39,4 +39,4 @@ def open_workstation(
 
     if getattr(options, "demo", False):
         return open_demo()
-    return open_local(settings.host, environ, settings.gpu)
+    return open_local(settings.host, environ, settings.gpu, settings.environments.allow_base)

@@ -138,6 +138,11 @@ class TerminalQuestions:
         self._say(*lines)
         return (self._ask(f"{prompt} (y/N) ", is_seen=True) or "").strip().casefold() in ("y", "yes")
 
+    def line(self, lines: Sequence[str], prompt: str) -> str | None:
+        """What somebody types to any question; None where nobody does."""
+        self._say(*lines)
+        return self._ask(prompt, is_seen=True)
+
     def progress(self, words: str) -> None:
         """Shows it until there is something else to show."""
         if self._shows_progress:

@@ -167,6 +167,11 @@ def _checked(works: DemoWorks, container: DemoContainer, change: EnvironmentChan
         EnvironmentKind.UV,
     ):
         raise ChangeRefused("It can't be made", f"nothing makes environments of the kind {change.kind}")
+    is_venv = change.kind in (EnvironmentKind.VENV, EnvironmentKind.UV)
+    if is_venv and change.verb is ChangeVerb.CLEAN:
+        raise ChangeRefused("A venv keeps nothing for the next time")
+    if is_venv and change.verb is ChangeVerb.UPDATE and not (change.packages or change.file):
+        raise ChangeRefused("No package is named", "pip does not update everything by itself", "Name some")
     if change.verb in (ChangeVerb.CREATE, ChangeVerb.CLEAN):
         return None
     found = there.get(change.source_prefix if change.verb is ChangeVerb.CLONE else change.prefix)

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from tui.demo.change_effects import effect_of, new_one, plan_of, where_new
 from tui.demo.change_scripts import script_of
+from tui.demo.environment_catalogue import WITHOUT_SHELL
 from tui.demo.environments import hindrance_of
 from tui.demo.life import DemoContainer
 from tui.demo.world import DemoWorld
 from tui.model.changes import ChangeJob, ChangePlan, EnvironmentChange, JobNews
-from tui.model.containers import Container
+from tui.model.containers import Container, ContainerState
 from tui.model.environments import Environment
 from tui.model.errors import ChangeCancelled, Conflict
 
@@ -57,9 +58,10 @@ class DemoChanges:
             ChangeError: it can't be done.
         """
         made = self._ask(container)
-        self._think(is_cancelled)
         with self._world.works() as works:
             works.check_free(made, change)
+        self._think(is_cancelled)
+        with self._world.works() as works:
             return plan_of(works, made, change, self._world.faults.no_network)
 
     def start(self, container: Container, change: EnvironmentChange) -> ChangeJob:
@@ -78,7 +80,9 @@ class DemoChanges:
             return works.begin(made, change, script, effect.finish, self._world.clock.now())
 
     def jobs(self, container: Container) -> Sequence[ChangeJob]:
-        """The jobs of a container until they are put away, oldest first."""
+        """The jobs of a container until they are put away, oldest first; none where none can have begun."""
+        if container.state is ContainerState.RUNNING and self._has_no_shell(container):
+            return ()
         made = self._ask(container)
         with self._world.works() as works:
             return works.jobs(made)
@@ -103,6 +107,10 @@ class DemoChanges:
         self._world.faults.pass_action()
         with self._world.works() as works:
             works.put_away(job)
+
+    def _has_no_shell(self, container: Container) -> bool:
+        self._world.faults.pass_question()
+        return self._world.find(container.id).blueprint.name in WITHOUT_SHELL
 
     def _ask(self, container: Container) -> DemoContainer:
         """The container, in which something can be run. Raises Conflict where nothing can."""

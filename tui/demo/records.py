@@ -58,6 +58,7 @@ def _record(prefix: DemoPrefix) -> EnvironmentRecord:
         _VARIABLES.get(made.prefix, ()),
         _PINS.get(made.prefix, ()),
         made.problems,
+        made.kind,
     )
 
 

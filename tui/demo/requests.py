@@ -21,16 +21,24 @@ NO_NETWORK = "CondaHTTPError"
 _SPEC = re.compile(r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9_.\-]+)(?:\[[^\]]*\])?(?P<rest>.*)", re.S)
 _CONDA_KINDS = (EnvironmentKind.BASE, EnvironmentKind.CONDA)
 _CHANNELS = ("conda-forge",)
+# A file with so many packages, each with its version, names everything that is wanted.
+_LEAST_OF_A_LIST = 6
 _FIRST_CUDA_WITHOUT_TOOLKIT = "12"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One package that is asked for."""
+    """One package that is asked for; exactly this one with a build."""
 
     name: str
     constraint: str = ""
     channel: str = ""
+    build: str = ""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Its version is given: it comes from a list of all that is wanted."""
+        return self.constraint.startswith("=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +50,14 @@ class Wanted:
         pip: for pip in a conda environment.
         python: version, "" for any.
         words: the specs of conda's as they were written.
+        is_complete: everything is named, so that nothing comes along.
     """
 
     packages: tuple[Request, ...] = ()
     pip: tuple[Request, ...] = ()
     python: str = ""
     words: tuple[str, ...] = ()
+    is_complete: bool = False
 
 
 def wanted_by(change: EnvironmentChange) -> Wanted:
@@ -59,19 +69,25 @@ def wanted_by(change: EnvironmentChange) -> Wanted:
     """
     is_conda = change.kind in _CONDA_KINDS
     words, pip_words = list(change.packages), list(change.pip_packages)
+    listed: tuple[Request, ...] = ()
     python = change.python if not change.python.startswith("/") else ""
     if change.file is not None:
         of_file, of_pip = _of_file(change.file.text, change.file.format)
-        words += of_file if is_conda else []
+        if change.file.format is FileFormat.EXPLICIT:
+            listed = tuple(map(_of_address, of_file))
+        else:
+            words += of_file if is_conda else []
         pip_words += of_pip
     if not is_conda:
         words, pip_words = [*words, *pip_words], []
-    packages, pip = tuple(map(_request, words)), tuple(map(_request, pip_words))
+    packages, pip = (*map(_request, words), *listed), tuple(map(_request, pip_words))
     missing = [each.name for each in packages if _is_missing(each)]
     missing_pip = [each.name for each in pip if _is_missing(each)]
     if change.verb is not ChangeVerb.UNINSTALL and (missing or missing_pip):
         raise not_found(change, missing or missing_pip, by_pip=not missing)
-    return Wanted(packages, pip, python, tuple(words))
+    is_list = change.file is not None and len(packages) >= _LEAST_OF_A_LIST
+    is_complete = bool(listed) or (is_list and all(each.is_pinned for each in packages))
+    return Wanted(packages, pip, python, tuple(words), is_complete)
 
 
 def not_found(
@@ -176,7 +192,7 @@ def _of_file(text: str, form: FileFormat) -> tuple[list[str], list[str]]:
     if form is FileFormat.REQUIREMENTS:
         return [], _lines(text)
     if form is FileFormat.EXPLICIT:
-        return [_of_address(line) for line in _lines(text) if not line.startswith("@")], []
+        return [line for line in _lines(text) if not line.startswith("@")], []
     import yaml
 
     try:
@@ -197,8 +213,10 @@ def _lines(text: str) -> list[str]:
     return [line for line in stripped if line and not line.startswith(("#", "-"))]
 
 
-def _of_address(line: str) -> str:
-    """The spec of exactly the package of an address: "numpy==2.2.3"."""
-    name = line.partition("#")[0].rpartition("/")[2].removesuffix(".conda").removesuffix(".tar.bz2")
-    package, version, _ = [*name.rsplit("-", 2), "", ""][:3]
-    return f"{package}=={version}"
+def _of_address(line: str) -> Request:
+    """Exactly the package of an address."""
+    folder, _, file = line.partition("#")[0].rpartition("/")
+    name = file.removesuffix(".conda").removesuffix(".tar.bz2")
+    package, version, build = [*name.rsplit("-", 2), "", ""][:3]
+    channel = folder.rpartition("/")[0].rpartition("/")[2]
+    return Request(package, f"=={version}", "defaults" if channel == "main" else channel, build)

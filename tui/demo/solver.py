@@ -81,7 +81,10 @@ class _Set:
             self.held[owner, request.name] = replace(there, is_requested=True)
         else:
             chosen = choose(owner, request.name, request.constraint, self.python, request.channel or channel)
+            chosen = replace(chosen, build=request.build or chosen.build)
             self.held[owner, request.name] = replace(chosen, is_requested=True)
+        if request.is_pinned:
+            return
         self._bring_needs(owner, request.name, channel)
         self._bend(owner, request.name)
 
@@ -100,8 +103,8 @@ class _Set:
         if name in HOLDS_NUMPY_BACK and numpy is not None:
             older = "2.1.3" if compare_versions(numpy.version, "2.1.3") > 0 else "1.24.4"
             if compare_versions(numpy.version, older) > 0:
-                build = numpy.build.replace("h", "a", 1) if owner == _CONDA else ""
-                self.held[owner, "numpy"] = replace(numpy, version=older, build=build)
+                chosen = choose(owner, "numpy", "", self.python, "conda-forge")
+                self.held[owner, "numpy"] = replace(chosen, version=older, is_requested=numpy.is_requested)
         torch = self.held.get((owner, "pytorch" if owner == _CONDA else "torch"))
         if name in WANTS_OTHER_TORCH and torch is not None:
             if owner == _PIP:
@@ -186,7 +189,7 @@ def _begin(work: _Set, wanted: Wanted, is_conda: bool) -> None:
     version = wanted.python or (asked.constraint.strip("=<>!~* ") if asked else "")
     minor = ".".join(version.partition(",")[0].split(".")[:2]) or _DEFAULT_PYTHON
     work.python = version if version.count(".") > 1 else f"{minor}.9"
-    if not is_conda or not (wanted.packages or wanted.python or wanted.pip):
+    if not is_conda or wanted.is_complete or not (wanted.packages or wanted.python or wanted.pip):
         return
     group = _PYTHON_GROUPS.get(minor, _PYTHON_GROUPS[_DEFAULT_PYTHON])
     for each in packages_of(group):

@@ -152,7 +152,7 @@ class _Writer:
             self._notes.append("an explicit lock is conda's: these are lines for pip, with every version")
         else:
             self._notes.append("conda doesn't know this environment: these are lines for pip, as asked for")
-        if is_history and self._record.pip and not any(_was_asked_for(each) for each in self._record.pip):
+        if is_history and self._record.pip and not any(each.is_requested for each in self._record.pip):
             self._notes.append("nothing in it tells what was asked for: every package is listed")
             is_history = False
         lines = [] if is_history else [COMPLETE]

@@ -59,8 +59,11 @@ class Dist:
 
     @property
     def is_requested(self) -> bool | None:
-        """Whether somebody asked for it; None where it doesn't say (PEP 376)."""
-        return None if self.is_egg else self.was_asked_for
+        """Whether somebody asked for it; None where it doesn't say (PEP 376).
+
+        uv writes REQUESTED for every package (seen with 0.13), which says nothing.
+        """
+        return None if self.is_egg or self.installer == "uv" else self.was_asked_for
 
     @property
     def name(self) -> str:

@@ -53,7 +53,8 @@ for p do
             i=0
             while [ $i -lt 8 ] && IFS= read -r l; do
               i=$((i + 1))
-              case $l in Name:* | Version:*) meta=$meta$l$NL;; esac
+              # the description behind the first empty line may speak of names, too
+              case $l in '') break;; Name:* | Version:*) meta=$meta$l$NL;; esac
             done <"$f/METADATA"
           fi
           slurp "$f/direct_url.json"; url=$x

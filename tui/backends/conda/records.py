@@ -147,9 +147,10 @@ class _Reading:
         """What a command in the container has listed."""
         self.dists += found
         for name in record_files:
-            # beyond what the archive sent
-            if name not in self.conda:
-                self._take_record(name, None)
+            # beyond what the archive sent, which was told
+            named = of_record(name)
+            if name not in self.conda and named.version:
+                self.conda[name] = CondaRecord(named.name, named.version, named.build)
 
     def record(self) -> EnvironmentRecord:
         """All of it, in order."""

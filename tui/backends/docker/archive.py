@@ -120,15 +120,14 @@ class ContainerFiles:
             try:
                 with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as archive:
                     for member in archive:
-                        content = archive.extractfile(member) if member.isfile() else None
+                        file = archive.extractfile(member) if member.isfile() else None
+                        content = cast("IO[bytes]", _Content(file, reader)) if file else None
                         _, _, below = member.name.rstrip("/").partition("/")
                         yield below, member, content
                         # tarfile keeps every entry that it met
                         archive.members = []  # type: ignore[attr-defined]
             except tarfile.TarError as error:
-                if reader.is_cut:
-                    raise TooMuch from error
-                raise EngineRefused("The engine's archive can't be read", str(error)) from error
+                raise _broken_off(error, reader) from error
 
     def put(self, folder: str, entries: Sequence[NewFile]) -> None:
         """Write files into a folder that is there; one with the same name is replaced, links not followed.
@@ -142,7 +141,15 @@ class ContainerFiles:
         try:
             self._http.put_tar(path, _packed(entries), self._deadline.remaining())
         except EngineRefused as error:
-            raise _explained(error, folder) from error
+            raise explained(error, folder) from error
+
+    def is_taken(self, path: str) -> bool:
+        """Whether something has that name, be it a link that leads nowhere. Raises as `stat` does."""
+        return self._told(path) is not None
+
+    def archive_path(self, path: str) -> str:
+        """The call that gives a path out as an archive, or takes one into it, for `carry`."""
+        return self._base + _quoted(path)
 
     def _told(self, path: str) -> dict[str, Any] | None:
         try:
@@ -184,6 +191,26 @@ class _Blocks:
         return taken
 
 
+class _Content:
+    """The content of one file, which whoever goes through the archive reads or leaves."""
+
+    def __init__(self, file: IO[bytes], reader: _Blocks) -> None:
+        self._file = file
+        self._reader = reader
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, or all. Raises TooMuch, or an EngineError."""
+        try:
+            return self._file.read(size)
+        except tarfile.TarError as error:
+            raise _broken_off(error, self._reader) from error
+
+
+def _broken_off(error: tarfile.TarError, reader: _Blocks) -> Exception:
+    """Why an archive comes to no end."""
+    return TooMuch() if reader.is_cut else EngineRefused("The engine's archive can't be read", str(error))
+
+
 def _packed(entries: Sequence[NewFile]) -> bytes:
     memory = io.BytesIO()
     with tarfile.open(fileobj=memory, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -200,7 +227,7 @@ def _packed(entries: Sequence[NewFile]) -> bytes:
     return memory.getvalue()
 
 
-def _explained(error: EngineRefused, folder: str) -> EngineRefused:
+def explained(error: EngineRefused, folder: str) -> EngineRefused:
     """What the engine says of a folder that it can't write to, in words that say what to do."""
     said = error.detail.lower()
     # one of the container itself, too, says "could not find" with the container's id behind it

@@ -90,6 +90,7 @@ def open_local(
         EngineNotFound: it names a docker context that does not exist.
     """
     from tui.backends.conda.changes_here import ContainerChanges
+    from tui.backends.conda.copies import ContainerPrefixCopies
     from tui.backends.conda.environments import ContainerEnvironments, ContainerRecords
     from tui.backends.docker.cgroups import CgroupReader
     from tui.backends.docker.containers import DockerContainers
@@ -131,6 +132,7 @@ def open_local(
         doors=shells,
         records=ContainerRecords(engine),
         changes=ContainerChanges(engine, allow_base),
+        copies=ContainerPrefixCopies(engine),
     )
 
 

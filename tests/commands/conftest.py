@@ -1,4 +1,4 @@
-"""Runs `envtui gpus` on a host of a test."""
+"""Runs `envtui gpus` and `envtui env` on a host of a test."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.change_hosts import FastClock, Host
 from tests.commands.gpu_hosts import Fake, Run
 from tests.commands.recorded_hosts import Recorded, RunEnv
 from tui.cli import main
-from tui.workstation import Workstation
+from tui.demo.world import DemoWorld
+from tui.workstation import Workstation, open_demo
 
 
 @pytest.fixture
@@ -47,3 +49,12 @@ def run_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         return code, said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Host:
+    """The make-believe workstation behind `envtui env`; its time flies."""
+    monkeypatch.setattr("tui.commands.changing._LOOK_SECONDS", 0.02)
+    clock = FastClock()
+    world = DemoWorld(clock=clock)
+    return Host(world, clock, open_demo(world), tmp_path, capsys, monkeypatch)

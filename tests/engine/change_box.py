@@ -52,7 +52,9 @@ class ChangeBox:
 
     def listed(self, container: Container) -> dict[str, Environment]:
         """Its environments by prefix."""
-        return {each.prefix: each for each in self.environments.environments(container).environments}
+        listing = self.environments.environments(container)
+        assert listing.problem is None, listing.problem.one_line()
+        return {each.prefix: each for each in listing.environments}
 
     def packages(self, container: Container, prefix: str) -> dict[str, Package]:
         """What is in one of them, by name."""

@@ -256,6 +256,16 @@ def test_pytorch_cuda_without_its_channels() -> None:
     assert rules_of(without) == [("ended-channel", None), ("bound-package", None)]
 
 
+def test_a_label_is_a_part_of_its_channel() -> None:
+    text = lines(
+        "pytorch::pytorch=2.3.1",
+        "pytorch::pytorch-cuda=12.1",
+        "nvidia/label/cuda-12.1.0::cuda-nvcc",
+        channels=("nvidia/label/cuda-12.1.0", "conda-forge", "nodefaults"),
+    )
+    assert rules_of(text, DRIVER) == []
+
+
 @pytest.mark.parametrize(
     ("one", "other", "contradict"),
     [

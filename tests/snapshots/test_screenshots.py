@@ -5,24 +5,30 @@ from __future__ import annotations
 import html
 import re
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.rig.waiting import until_async
 from tui.demo.world import DemoWorld, FrozenClock
 from tui.model.environments import ListedBy
 from tui.monitor.monitor import Monitor
 from tui.monitor.tail import TailState
-from tui.monitor.topics import CONTAINERS, DATA_ROOT, GPU_OWNERS, GPUS
+from tui.monitor.topics import CHANGES, CONTAINERS, DATA_ROOT, GPU_OWNERS, GPUS
 from tui.settings import Settings
 from tui.ui.app import EnvtuiApp
 from tui.ui.panes.containers import ContainersPane
 from tui.ui.panes.environments import EnvironmentsPane
 from tui.ui.panes.logs import LogsPane
+from tui.ui.screens.change_form import ChangeForm
+from tui.ui.screens.change_job import ChangeJobScreen
+from tui.ui.screens.change_plan import ChangePlanScreen
 from tui.ui.screens.confirm import ConfirmScreen
 from tui.ui.screens.session_opening import SessionOpeningScreen
+from tui.ui.widgets.line_view import LineView
 from tui.workstation import open_demo
 
 # Nothing comes from a clock that stands still but the backlog, which comes without a pause.
@@ -88,10 +94,16 @@ def asked(app: EnvtuiApp) -> bool:
 
 
 async def picture(
-    name: str, size: tuple[int, int], keys: tuple[str, ...], update: bool, theme: str = "textual-dark"
+    name: str,
+    size: tuple[int, int],
+    keys: tuple[str, ...],
+    update: bool,
+    theme: str = "textual-dark",
+    then: Callable[[EnvtuiApp, Pilot[None], FrozenClock], Awaitable[None]] | None = None,
 ) -> None:
-    """Press the keys, draw, and compare with (or write) the file."""
-    monitor = Monitor(open_demo(DemoWorld(clock=FrozenClock())))
+    """Press the keys, do what else there is to do, draw, and compare with (or write) the file."""
+    clock = FrozenClock()
+    monitor = Monitor(open_demo(DemoWorld(clock=clock)))
     monitor.start()
     app = EnvtuiApp(monitor, Settings(theme=theme))
     try:
@@ -104,6 +116,8 @@ async def picture(
                 # a key may bring other rows into view, and what it opens shows what was known then
                 await until_async(lambda: at_rest(app) and environments_settled(app) and settled(app))
             await until_async(lambda: log_settled(app) and asked(app))
+            if then is not None:
+                await then(app, pilot, clock)
             await quiet(pilot)
             drawn = app.export_screenshot(title="envtui", simplify=True)
     finally:
@@ -223,3 +237,73 @@ async def test_gpus_pane_looks_as_in_the_screenshot(
     request: pytest.FixtureRequest, name: str, size: tuple[int, int], keys: tuple[str, ...]
 ) -> None:
     await picture(name, size, keys, bool(request.config.getoption("--update")))
+
+
+async def plan(app: EnvtuiApp, pilot: Pilot[None], name: str, action: str, packages: str) -> None:
+    """Have a change of an environment planned."""
+    pane = app.screen_stack[0].query_one(EnvironmentsPane)
+    await until_async(lambda: name in [each.environment.name for each in pane.items])
+    (item,) = [each for each in pane.items if each.environment.name == name]
+    pane.table.move_to_key(pane.key(item))
+    await quiet(pilot)
+    (entry,) = [each for each in pane.ACTIONS if each.id == f"environments.{action}"]
+    entry.run(pane)
+    await until_async(lambda: isinstance(app.screen, ChangeForm | ChangePlanScreen))
+    if packages:
+        await quiet(pilot)
+        app.screen.query(Input).first().value = packages
+        await pilot.press("enter")
+    await until_async(lambda: isinstance(app.screen, ChangePlanScreen))
+
+
+@pytest.mark.parametrize(("name", "size"), [("plan-80x24", (80, 24)), ("plan-120x36", (120, 36))])
+async def test_plan_of_a_change_looks_as_in_the_screenshot(
+    request: pytest.FixtureRequest, name: str, size: tuple[int, int]
+) -> None:
+    async def then(app: EnvtuiApp, pilot: Pilot[None], _: FrozenClock) -> None:
+        await plan(app, pilot, "legacy-seg", "install", "pytorch=1.12 scikit-image")
+
+    await picture(name, size, ("j", "enter"), bool(request.config.getoption("--update")), then=then)
+
+
+async def test_plan_of_a_removal_looks_as_in_the_screenshot(request: pytest.FixtureRequest) -> None:
+    async def then(app: EnvtuiApp, pilot: Pilot[None], _: FrozenClock) -> None:
+        await plan(app, pilot, "vision", "remove", "")
+
+    update = bool(request.config.getoption("--update"))
+    await picture("remove-environment-120x36", (120, 36), ("j", "enter"), update, then=then)
+
+
+async def test_job_of_a_change_looks_as_in_the_screenshot(request: pytest.FixtureRequest) -> None:
+    async def then(app: EnvtuiApp, pilot: Pilot[None], clock: FrozenClock) -> None:
+        await plan(app, pilot, "legacy-seg", "install", "pytorch=1.12 scikit-image")
+        await pilot.press("right", "enter")
+        await until_async(lambda: isinstance(app.screen, ChangeJobScreen))
+        clock.advance(3.0)
+
+        def is_downloading() -> bool:
+            known = next(iter((app.monitor.store.value(CHANGES) or {}).values()), None)
+            return known is not None and known.job.progress.stage == "downloading"
+
+        await until_async(is_downloading)
+
+    await picture(
+        "job-120x36", (120, 36), ("j", "enter"), bool(request.config.getoption("--update")), then=then
+    )
+
+
+async def test_comparison_and_export_look_as_in_the_screenshots(request: pytest.FixtureRequest) -> None:
+    async def compare(app: EnvtuiApp, pilot: Pilot[None], _: FrozenClock) -> None:
+        await until_async(lambda: "PACKAGE" in app.screen.query_one(LineView).text)
+
+    async def export(app: EnvtuiApp, pilot: Pilot[None], _: FrozenClock) -> None:
+        pane = app.screen_stack[0].query_one(EnvironmentsPane)
+        (entry,) = [each for each in pane.ACTIONS if each.id == "environments.export"]
+        entry.run(pane)
+        await until_async(lambda: bool(app.screen.query(LineView)))
+        await until_async(lambda: "dependencies" in app.screen.query_one(LineView).text)
+
+    update = bool(request.config.getoption("--update"))
+    keys = ("j", "enter", "j", "j", "j", "space", "j", "equals_sign")
+    await picture("comparison-120x36", (120, 36), keys, update, then=compare)
+    await picture("export-120x36", (120, 36), ("j", "enter", "j"), update, then=export)

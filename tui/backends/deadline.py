@@ -44,3 +44,11 @@ class Deadline:
     def passed(self) -> bool:
         """Whether it is over."""
         return time.monotonic() >= self._end
+
+
+class Patience(Deadline):
+    """A deadline that begins anew with each sign of life: for what takes long, but must go on."""
+
+    def renew(self) -> None:
+        """There was one."""
+        self._end = time.monotonic() + self.seconds

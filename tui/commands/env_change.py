@@ -48,6 +48,7 @@ def add_parser(subcommands: Any, common: argparse.ArgumentParser) -> None:
             name, parents=[common], help=help, description=description, epilog=_EPILOG
         )
         add_common(parser)
+        _take_options_anywhere(parser)
         parser.set_defaults(command=run, make=make)
         return parser
 
@@ -93,6 +94,24 @@ def add_parser(subcommands: Any, common: argparse.ArgumentParser) -> None:
         "clean", "empty a manager's caches", "Remove downloads and packages that nothing uses.", _clean
     )
     clean.add_argument("target", metavar="CONTAINER[/ENV]", help="ENV: one of the installation that is meant")
+
+
+def _take_options_anywhere(parser: argparse.ArgumentParser) -> None:
+    """Let options stand before packages, where argparse alone finds no packages behind them."""
+    plain = parser.parse_known_args
+    is_within = False
+
+    def parse(args: Any = None, namespace: Any = None) -> Any:
+        nonlocal is_within
+        if is_within:
+            return plain(args, namespace)
+        is_within = True
+        try:
+            return parser.parse_known_intermixed_args(args, namespace)
+        finally:
+            is_within = False
+
+    parser.parse_known_args = parse  # type: ignore[method-assign]
 
 
 def _add_package_options(parser: argparse.ArgumentParser) -> None:

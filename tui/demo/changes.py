@@ -58,9 +58,10 @@ class DemoChanges:
             ChangeError: it can't be done.
         """
         made = self._ask(container)
-        self._think(is_cancelled)
         with self._world.works() as works:
             works.check_free(made, change)
+        self._think(is_cancelled)
+        with self._world.works() as works:
             return plan_of(works, made, change, self._world.faults.no_network)
 
     def start(self, container: Container, change: EnvironmentChange) -> ChangeJob:

@@ -20,8 +20,8 @@ _ADDRESS = re.compile(r"^https?://(?:conda\.anaconda\.org|repo\.anaconda\.com|re
 
 
 def channel_name(written: str) -> str:
-    """What a channel is called, for one that is given by its address, or with a platform behind it."""
-    return _SUBFOLDER.sub("", _ADDRESS.sub("", written.strip().rstrip("/")))
+    """What a channel is called, whether it is given by its address, with a platform, or with a label."""
+    return _SUBFOLDER.sub("", _ADDRESS.sub("", written.strip().rstrip("/"))).partition("/label/")[0]
 
 
 @dataclass(slots=True)

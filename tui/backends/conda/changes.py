@@ -15,8 +15,9 @@ from tui.backends.conda.command import Command, CommandResult, checked_path, sho
 from tui.backends.conda.container_jobs import PATIENCE_SECONDS, ContainerJobs, JobOrder, Place, ToldJob
 from tui.backends.conda.environments import ContainerEnvironments
 from tui.backends.conda.job_ends import ended
-from tui.backends.conda.manager_commands import commands_of, plan_commands_of, read_plan, read_progress
+from tui.backends.conda.manager_commands import plan_commands_of, read_plan, read_progress
 from tui.backends.conda.new_prefixes import best_maker, check_name
+from tui.backends.conda.removals import all_commands, told_commands, without_stranger
 from tui.backends.deadline import Deadline
 from tui.backends.docker.engine import DockerEngine
 from tui.model.changes import (
@@ -111,6 +112,7 @@ class DockerChanges:
     ) -> ChangePlan:
         """What a change would do, as its manager says. Raises a ChangeError or EngineError."""
         environment = self._checked(container, change)
+        change = without_stranger(change, environment)
         told = plan_commands_of(change)
         installed = self._installed(container, environment)
         results = self._dry_run(container, change, told, is_cancelled) if told else []
@@ -118,19 +120,20 @@ class DockerChanges:
             raise ChangeCancelled("Called off", "nothing was changed")
         plan = read_plan(change, results, installed)
         notes = (*plan.notes, *self._notes(container, change, environment))
-        return dataclasses.replace(plan, notes=notes)
+        return dataclasses.replace(plan, notes=notes, commands=told_commands(plan))
 
     def start(self, container: Container, change: EnvironmentChange) -> ChangeJob:
         """Begin a change. Raises a ChangeError or EngineError."""
-        self._checked(container, change)
+        change = without_stranger(change, self._checked(container, change))
+        told = all_commands(change)
         order = JobOrder(
             change,
-            commands_of(change),
+            told,
             guards_of(change),
             [_lock_name(container.id, each) for each in sorted(set(change.touched))],
             change.makes,
             change.verb is ChangeVerb.CREATE,
-            len(commands_of(change)) if change.verb is ChangeVerb.RENAME else 0,
+            len(told) if change.verb is ChangeVerb.RENAME else 0,
         )
         job_id = secrets.token_hex(8)
         pid, since = self._begin(container, order, job_id)

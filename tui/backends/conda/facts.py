@@ -23,6 +23,9 @@ _TORCH_BUILD = re.compile(r"cuda_?(\d)(\d)?(\d)?(?:\.(\d+))?(?:_|$)")
 _MOST_NAMED = 3
 _MANAGERS = ("conda", "mamba", "micromamba")
 
+#: The problem of a folder with records and no history, which conda and micromamba do not take for theirs.
+NO_HISTORY = "half made: it has no history, so no manager takes it for an environment"
+
 
 def environments(container_id: str, answer: Answer) -> list[Environment]:
     """The environments of an answer, without origin; those that nobody made are left out.
@@ -256,7 +259,7 @@ def _problems(
         yield "parts of it can't be read by the user of the container"
     if kind in (EnvironmentKind.CONDA, EnvironmentKind.BASE) and not found.unreadable:
         if not found.has_history:
-            yield "half made: it has no history, so no manager takes it for an environment"
+            yield NO_HISTORY
         elif not records:
             yield "half made: no package of conda is recorded in it"
     if found.python == "n":

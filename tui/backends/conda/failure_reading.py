@@ -51,7 +51,7 @@ _CONFLICT = re.compile(
 _PIP_CONFLICT = re.compile(
     r"^(?:ERROR: Cannot install .*|The conflict is caused by:|    .* depends on .*)$", re.MULTILINE
 )
-_UV_REASON = re.compile(r"^\s*(?:cause:|╰─▶|×)\s*(.*)$")
+_UV_REASON = re.compile(r"^\s*(?:cause:|╰─▶|×)\s*(.*)$", re.MULTILINE)
 
 
 def failure_of_json(

@@ -108,10 +108,11 @@ def _refuse(change: EnvironmentChange) -> None:
     if change.kind is EnvironmentKind.SYSTEM:
         raise ChangeRefused("The system's Python belongs to the image")
     if change.verb in (ChangeVerb.REMOVE, ChangeVerb.RENAME) and (
-        change.kind is EnvironmentKind.BASE or _same(change.prefix, change.root_prefix)
+        change.kind is EnvironmentKind.BASE or _holds(change.prefix, change.root_prefix)
     ):
         raise ChangeRefused("base is the installation itself", f"{shown(change.prefix)} holds the manager.")
 
 
-def _same(path: str, other: str) -> bool:
-    return bool(other) and path.rstrip("/") == other.rstrip("/")
+def _holds(prefix: str, path: str) -> bool:
+    """Whether a path is the prefix itself, or in it."""
+    return bool(path) and f"{path.rstrip('/')}/".startswith(f"{prefix.rstrip('/')}/")

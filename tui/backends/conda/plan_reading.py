@@ -22,7 +22,7 @@ from tui.backends.conda.manager_output import (
     whole,
 )
 from tui.backends.conda.names import plain
-from tui.model.changes import ChangePlan, ChangeVerb, EnvironmentChange, FileFormat, PackageChange
+from tui.model.changes import ChangePlan, ChangeVerb, EnvironmentChange, FileFormat, PackageChange, SourceFile
 from tui.model.environments import EnvironmentKind, Package
 from tui.model.errors import ChangeFailed
 from tui.model.versions import compare_versions
@@ -271,7 +271,7 @@ def _without_asking(change: EnvironmentChange, there: _Installed, draft: _Draft)
             draft.removes.append(change.prefix)
             draft.notes.append("it is made again at the new place, then the old one is removed")
             draft.notes.append("its history of requested packages begins anew")
-        case ChangeVerb.CLONE:
+        case ChangeVerb.CLONE if change.file is None or not _is_list(change.file):
             draft.packages += [
                 PackageChange(each.name, None, each.version, "", each.build, each.owner, each.channel)
                 for each in there.packages
@@ -280,6 +280,10 @@ def _without_asking(change: EnvironmentChange, there: _Installed, draft: _Draft)
             _uninstall(change, there, draft)
         case _:
             _made_unasked(change, draft)
+
+
+def _is_list(file: SourceFile) -> bool:
+    return file.format is FileFormat.EXPLICIT
 
 
 def _uninstall(change: EnvironmentChange, there: _Installed, draft: _Draft) -> None:
@@ -298,7 +302,7 @@ def _uninstall(change: EnvironmentChange, there: _Installed, draft: _Draft) -> N
 
 def _made_unasked(change: EnvironmentChange, draft: _Draft) -> None:
     file = change.file
-    if file is not None and file.format is FileFormat.EXPLICIT:
+    if file is not None and _is_list(file):
         listed = read_explicit_list(file.text)
         draft.packages += [
             PackageChange(each.name, None, each.version, "", each.build, channel=each.channel)

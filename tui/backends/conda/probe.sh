@@ -317,7 +317,8 @@ for p in /usr/local /usr; do
     [ -n "$tl" ] || torch "$f"
     dated $j site "$f"
   done
-  [ -n "$sp" ] || continue
+  # one that could hold packages nowhere is none that anybody works with
+  [ -n "$sp" ] || { n=$((n - 1)); continue; }
   [ -w "$sp" ] && w=y
   put Y $j "$p" n n n $w $fz $py "" "" "version = $v" "$sp" "" "$dd" "$dp" "$eggs" "$tl" "$bad"
 done

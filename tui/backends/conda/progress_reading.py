@@ -70,6 +70,9 @@ def read_progress(change: EnvironmentChange, log: bytes) -> Progress:
         log: what was printed so far, or its end; counting needs it from the beginning.
     """
     lines = text_of(log[-_MOST_BYTES:]).split("\n")
+    if ":" not in lines[-1]:
+        # half a line; of conda a phase that is at work has no end yet
+        lines.pop()
     stage, at = _FIRST.get(change.verb, "starting"), 0
     for number, line in enumerate(lines):
         found = next((name for words, name in _STAGES if line.lstrip(" ").startswith(words)), None)
@@ -77,7 +80,7 @@ def read_progress(change: EnvironmentChange, log: bytes) -> Progress:
             stage, at = found, number
     if stage == "linking" and change.verb in _FIRST:
         stage = _FIRST[change.verb]
-    done, total = _count(stage, lines, at)
+    done, total = _count(stage, lines, at) if lines else (0, 0)
     return Progress(stage, min(done, total), total)
 
 

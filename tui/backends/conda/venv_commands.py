@@ -11,6 +11,13 @@ from tui.model.changes import ChangeVerb, EnvironmentChange, FileFormat
 from tui.model.environments import EnvironmentKind
 from tui.model.errors import ChangeRefused, NoManager
 
+# what stands at the top of a file system (FHS), but for what people make there themselves
+_SYSTEM = frozenset(
+    {
+        "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "media", "mnt", "opt", "proc", "root",
+        "run", "sbin", "srv", "sys", "tmp", "usr", "usr/bin", "usr/lib", "usr/local", "usr/share", "var",
+    }
+)  # fmt: skip
 _VERSION = re.compile(r"[23](?:\.\d{1,2})?t?")
 # uv takes a prefix for the system's where the container says so
 _UV = (*pip_commands.PLAIN, ("UV_NO_PROGRESS", "1"), ("UV_SYSTEM_PYTHON", "0"), ("VIRTUAL_ENV", ""))
@@ -154,7 +161,13 @@ class UvCommands(VenvCommands):
 
 
 def removal(prefix: str) -> Command:
-    """Removes a folder, by no manager."""
+    """Removes a folder, by no manager.
+
+    Raises:
+        ChangeRefused: it is one of the system's own.
+    """
+    if prefix.strip("/") in _SYSTEM:
+        raise ChangeRefused(f"{prefix} is a folder of the system", "No environment can be all of it.")
     return Command(("rm", "-rf", "--", checked_path(prefix)))
 
 

@@ -141,7 +141,15 @@ class ContainerFiles:
         try:
             self._http.put_tar(path, _packed(entries), self._deadline.remaining())
         except EngineRefused as error:
-            raise _explained(error, folder) from error
+            raise explained(error, folder) from error
+
+    def is_taken(self, path: str) -> bool:
+        """Whether something has that name, be it a link that leads nowhere. Raises as `stat` does."""
+        return self._told(path) is not None
+
+    def archive_path(self, path: str) -> str:
+        """The call that gives a path out as an archive, or takes one into it, for `carry`."""
+        return self._base + _quoted(path)
 
     def _told(self, path: str) -> dict[str, Any] | None:
         try:
@@ -219,7 +227,7 @@ def _packed(entries: Sequence[NewFile]) -> bytes:
     return memory.getvalue()
 
 
-def _explained(error: EngineRefused, folder: str) -> EngineRefused:
+def explained(error: EngineRefused, folder: str) -> EngineRefused:
     """What the engine says of a folder that it can't write to, in words that say what to do."""
     said = error.detail.lower()
     # one of the container itself, too, says "could not find" with the container's id behind it

@@ -196,8 +196,21 @@ def ask(
         OSError, http.client.HTTPException: as http.client does; TimeoutError after the deadline.
         EngineError: the connection broke.
     """
-    head = [f"{method} {path} HTTP/1.1", "Host: docker", *(f"{name}: {headers[name]}" for name in headers)]
-    stream.send_all("\r\n".join([*head, "", ""]).encode("ascii") + content)
+    stream.send_all(head_of(method, path, headers) + content)
+    return answer(stream, method, deadline)
+
+
+def head_of(method: str, path: str, headers: Mapping[str, str]) -> bytes:
+    """The head of a request."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: docker", *(f"{name}: {headers[name]}" for name in headers)]
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def answer(stream: HijackedSocket, method: str, deadline: Deadline) -> http.client.HTTPResponse:
+    """The answer to a request that was sent, with its head read; each byte of it before the deadline.
+
+    Raises as `ask` does.
+    """
     response = http.client.HTTPResponse(cast("socket.socket", _Face(stream, deadline)), method=method)
     response.begin()
     return response

@@ -220,7 +220,7 @@ def _carry(pane: EnvironmentsPane, row: EnvironmentRow, target: Container) -> No
 
 
 ACTIONS: tuple[Action[Any], ...] = (
-    Action("environments.compare", "Compare the two marked ones, or the marked one with this", ("=",),
+    Action("environments.compare", "Compare two environments", ("=",),
            compare_two, why_not=_no_pair, hint="compare"),
     Action("environments.compare_file", "Compare with a file", (), compare_with_file, why_not=_no_records),
     Action("environments.export", "Export as a file", (), export, why_not=_no_records),

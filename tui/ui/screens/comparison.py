@@ -16,7 +16,7 @@ from tui.ui.text import printable
 _KINDS = {
     DifferenceKind.ADDED: ("+ right only", "good"),
     DifferenceKind.REMOVED: ("- left only", "warn"),
-    DifferenceKind.CHANGED: ("~ other", ""),
+    DifferenceKind.CHANGED: ("~ differs", ""),
     DifferenceKind.MOVED: ("⇄ moved", "busy"),
 }
 

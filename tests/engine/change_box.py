@@ -79,7 +79,7 @@ class ChangeBox:
 
     def locks(self, container: Container) -> list[str]:
         """Locks that are held, or left."""
-        return self.shell(container, "ls /tmp/envtui-locks 2>/dev/null; exit 0").split()
+        return self.shell(container, "ls -d /tmp/envtui-jobs-*/locks/* 2>/dev/null; exit 0").split()
 
     def has(self, container: Container, path: str) -> bool:
         """Whether something is at the path, a link that leads nowhere too."""

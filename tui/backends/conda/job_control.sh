@@ -113,7 +113,7 @@ case $verb in
     tell "$job"
     [ "$3" -gt 0 ] && [ -f "$job/log" ] && ! [ -L "$job/log" ] &&
       tail -c "+$(($2 + 1))" "$job/log" 2>/dev/null | head -c "$3"
-    exit;;
+    exit 0;;
   results)
     find_job "$1"
     tell "$job"

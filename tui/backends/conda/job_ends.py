@@ -39,6 +39,8 @@ def _left(told: ToldJob, change: EnvironmentChange) -> str:
         return f"{made} could not be removed"
     if change.makes:
         return "nothing of it is left"
+    if change.verb is ChangeVerb.REMOVE:
+        return f"{shown(change.prefix, 200)} may be half removed: remove it again"
     return f"what was done in {shown(change.prefix, 200)} until then may be there"
 
 

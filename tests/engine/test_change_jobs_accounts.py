@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
@@ -147,17 +147,21 @@ def test_a_folder_that_pretends_to_be_roots_is_not_believed(change_box: ChangeBo
     real = box.end(container, box.changes.start(container, create(container, _NEW, ("rig-part00",))))
     # another account had the idea first, with a job whose first process is that of the container
     script = """
-    mkdir -p /var/tmp/envtui-jobs-0 /tmp/envtui-jobs-1000; folder=$(echo /tmp/envtui-jobs-0/*)
+    mkdir -p /var/tmp/envtui-jobs-0 /tmp/envtui-jobs-1000
+    real=$(echo /tmp/envtui-jobs-0/*)
     for ours in /var/tmp/envtui-jobs-0 /tmp/envtui-jobs-1000; do
-      cp -r "$folder" "$ours/aaaabbbbccccdddd"; rm "$ours"/*/status
-      { sed -n '1,4p' "$folder/pid" | sed '1s/.*/1/'; sed -n '5,6p' "$folder/pid"; } >"$ours/aaaabbbbccccdddd/pid"
+      false=$ours/aaaabbbbccccdddd
+      cp -r "$real" "$false"
+      rm "$false/status"
+      { echo 1; sed -n '2,6p' "$real/pid"; } >"$false/pid"
     done
-    cp -r /tmp/envtui-jobs-1000/aaaabbbbccccdddd /tmp/envtui-jobs-1000/aaaabbbbccccddd1
-    echo '{"verb": "explode"}' >/tmp/envtui-jobs-1000/aaaabbbbccccddd1/change
-    cp -r /tmp/envtui-jobs-1000/aaaabbbbccccdddd '/tmp/envtui-jobs-1000/$(id); x'
+    cd /tmp/envtui-jobs-1000
+    cp -r aaaabbbbccccdddd aaaabbbbccccddd1
+    echo '{"verb": "explode"}' >aaaabbbbccccddd1/change
+    cp -r aaaabbbbccccdddd '$(id); x'
     chown -R 1000:1000 /var/tmp/envtui-jobs-0 /tmp/envtui-jobs-1000
     """
-    box.shell(container, f"mkdir -p /var/tmp; {script}")
+    box.shell(container, script)
     found = {each.id: each for each in box.changes.jobs(container)}
     assert set(found) == {real.id, "aaaabbbbccccdddd"}
     theirs = found["aaaabbbbccccdddd"]
@@ -205,7 +209,8 @@ def test_called_off_in_the_last_moment_it_is_all_there_or_nothing(change_box: Ch
     for number in range(6):
         prefix = f"{ROOT}/envs/late{number}"
         job = box.changes.start(container, create(container, prefix, ("rig-part00",)))
-        until(lambda job=job: _nearly_over(box, container, job, number))  # type: ignore[misc]
+        words = ("Preparing", "Executing", "To activate")[number % 3]
+        until(partial(_has_come_to, box, container, job, words))
         ended = box.changes.cancel(container, job)
         assert ended.state in (ChangeState.DONE, ChangeState.CANCELLED)
         assert box.has(container, prefix) is (ended.state is ChangeState.DONE)
@@ -214,16 +219,15 @@ def test_called_off_in_the_last_moment_it_is_all_there_or_nothing(change_box: Ch
     assert box.processes(container) == [] and box.locks(container) == []
 
 
-def _nearly_over(box: ChangeBox, container: Container, job: ChangeJob, number: int) -> bool:
+def _has_come_to(box: ChangeBox, container: Container, job: ChangeJob, words: str) -> bool:
     news = box.changes.news(container, job, 0)
-    words: Sequence[bytes] = (b"Preparing", b"Executing", b"To activate")
-    return news.job.is_over or words[number % 3] in news.log
+    return news.job.is_over or words.encode() in news.log
 
 
 def test_a_question_is_no_job(change_box: ChangeBox) -> None:
     box = change_box
     container = box.run(step=0.2)
-    seen = []
+    seen: list[object] = []
 
     def look() -> bool:
         if not seen:
@@ -243,7 +247,8 @@ def test_places_for_new_environments(change_box: ChangeBox) -> None:
     conda = [each for each in listed if each.root_prefix == ROOT]
     plain = [each for each in listed if each.prefix == VENV]
     new = box.changes.new_prefix
-    made = new(container, "it's $new 学", listed)
+    lab = dataclasses.replace(conda[0], manager=MICROMAMBA, root_prefix="/opt/mamba")
+    made = new(container, "it's $new 学", [*listed, lab])
     assert (made.verb, made.manager, made.prefix) == (
         ChangeVerb.CREATE,
         MICROMAMBA,
@@ -251,12 +256,17 @@ def test_places_for_new_environments(change_box: ChangeBox) -> None:
     )
     made = new(container, "new", conda)
     assert (made.manager, made.prefix, made.root_prefix) == (CONDA, _NEW, ROOT)
-    made = new(container, "new", conda, _ANN)
+    # the image says that everybody's home is root's
+    with pytest.raises(ChangeRefused):
+        new(container, "new", conda, _ANN)
+    anns = box.run("anns", args=("--env", "HOME=/home/ann"))
+    box.shell(anns, "chown 1000:1000 /home/ann")
+    made = new(anns, "new", conda, _ANN)
     assert (made.prefix, made.user) == ("/home/ann/.conda/envs/new", _ANN)
     made = new(container, "new", plain)
     assert (made.kind, made.manager, made.prefix) == (EnvironmentKind.VENV, "", "/root/.virtualenvs/new")
     assert new(container, "/opt/my env/", conda).prefix == "/opt/my env"
-    assert not box.has(container, "/home/ann/.conda") and not box.has(container, "/opt/my env")
+    assert not box.has(anns, "/home/ann/.conda") and not box.has(container, "/opt/my env")
     for name in ("", " ", ".", "..", "base", "a/b", "a\nb", "a\x1b[1m", " a", "a:b", "x" * 256):
         with pytest.raises(ChangeRefused):
             new(container, name, conda)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +14,10 @@ from typing import Any
 import pytest
 
 from tui.cli import main
+from tui.demo.changes import DemoChanges
 from tui.demo.clock import FROZEN_START, DemoClock
 from tui.demo.world import DemoWorld
+from tui.model.changes import ChangeJob
 from tui.model.containers import Container
 from tui.model.environments import Environment
 from tui.workstation import Workstation
@@ -101,3 +105,23 @@ class Host:
         """Write the settings file."""
         (self.folder / "envtui").mkdir(exist_ok=True)
         (self.folder / "envtui" / "config.yaml").write_text(text)
+
+
+def begin(host: Host, *arguments: str) -> dict[str, Any]:
+    """Begin a job that stands still, and leave it, as somebody does whose terminal is gone."""
+
+    class Leaving(DemoChanges):
+        def start(self, *given: Any) -> ChangeJob:
+            host.clock.hold()
+            job = super().start(*given)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return job
+
+    before = host.station
+    host.swap(changes=Leaving(host.world))
+    code, _, err = host.run(*arguments, "--yes")
+    host.use(before)
+    assert code == 128 + signal.SIGTERM and "goes on in" in err and "envtui env jobs" in err
+    (job,) = host.json("jobs", arguments[1].partition("/")[0])
+    assert isinstance(job, dict)
+    return job

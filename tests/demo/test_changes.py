@@ -1,96 +1,27 @@
-"""Changes of the make-believe environments: planned, done by the clock, cancelled, refused, found broken."""
+"""Changes of the make-believe environments: planned, done by the clock, cancelled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from tui.demo.changes import DemoChanges, DemoPrefixCopies
-from tui.demo.environments import DemoEnvironments
-from tui.demo.records import DemoRecords
-from tui.demo.requests import BROKEN_PACKAGE, NO_SUCH_PACKAGE
-from tui.demo.world import DemoWorld, FrozenClock
-from tui.model.change_making import change_of, clone_of
+from tests.demo.desk import LONG_ENOUGH, Desk
+from tui.demo.changes import DemoChanges
+from tui.demo.requests import NO_SUCH_PACKAGE
+from tui.model.change_making import clone_of
 from tui.model.changes import (
-    ChangeJob,
-    ChangePlan,
     ChangeState,
     ChangeVerb,
-    EnvironmentChange,
     FileFormat,
-    JobNews,
     SourceFile,
 )
-from tui.model.containers import Container
-from tui.model.environments import Environment, EnvironmentKind, Origin
+from tui.model.environments import EnvironmentKind, Origin
 from tui.model.errors import (
     ChangeCancelled,
     ChangeFailed,
     ChangeLost,
-    ChangeRefused,
-    ChangeUnderWay,
-    Conflict,
-    EngineNotFound,
-    EngineRefused,
-    NoManager,
 )
-from tui.model.exports import ExportFormat, export
-from tui.model.operations import Operation, Step
-from tui.workstation import open_demo
-
-# Longer than any job here.
-LONG_ENOUGH = 60.0
-
-
-class Desk:
-    """A world with everything that a test asks it."""
-
-    def __init__(self) -> None:
-        self.clock = FrozenClock()
-        self.world = DemoWorld(clock=self.clock)
-        self.changes = DemoChanges(self.world)
-        self.backend = DemoEnvironments(self.world)
-
-    def container(self, name: str = "dl-dev") -> Container:
-        return next(each for each in self.world.containers()[0] if each.name == name)
-
-    def all(self, name: str = "dl-dev") -> tuple[Environment, ...]:
-        return self.backend.environments(self.container(name)).environments
-
-    def labels(self, name: str = "dl-dev") -> list[str]:
-        return [each.label for each in self.all(name)]
-
-    def find(self, label: str, name: str = "dl-dev") -> Environment:
-        return next(each for each in self.all(name) if each.label == label)
-
-    def versions(self, label: str, name: str = "dl-dev") -> dict[str, str]:
-        (found,) = self.backend.packages(self.container(name), [self.find(label, name)])
-        return {each.name: each.version for each in found}
-
-    def change(
-        self, verb: ChangeVerb, label: str, *packages: str, name: str = "dl-dev", new_prefix: str = ""
-    ) -> EnvironmentChange:
-        return change_of(verb, self.find(label, name), name, packages=packages, new_prefix=new_prefix)
-
-    def new(self, label: str, *packages: str, name: str = "dl-dev") -> EnvironmentChange:
-        made = self.changes.new_prefix(self.container(name), label, self.all(name))
-        return replace(made, packages=packages)
-
-    def plan(self, change: EnvironmentChange) -> ChangePlan:
-        return self.changes.plan(self.container(change.container_name), change, lambda: False)
-
-    def start(self, change: EnvironmentChange) -> ChangeJob:
-        return self.changes.start(self.container(change.container_name), change)
-
-    def news(self, job: ChangeJob, offset: int = 0) -> JobNews:
-        return self.changes.news(self.container(job.change.container_name), job, offset)
-
-    def do(self, change: EnvironmentChange) -> ChangeJob:
-        job = self.start(change)
-        self.clock.advance(LONG_ENOUGH)
-        return self.news(job).job
 
 
 @pytest.fixture
@@ -328,215 +259,3 @@ class TestCancelling:
         job = desk.do(desk.new("fresh", "numpy"))
         assert desk.changes.cancel(desk.container(), job).state is ChangeState.DONE
         assert "fresh" in desk.labels()
-
-
-class TestWhatGoesWrong:
-    def test_conda_rolls_back_what_can_not_be_linked(self, desk: Desk) -> None:
-        before = desk.find("legacy-seg")
-        job = desk.do(desk.change(ChangeVerb.INSTALL, "legacy-seg", BROKEN_PACKAGE))
-        assert job.state is ChangeState.FAILED and isinstance(job.error, ChangeFailed)
-        assert job.error.kind == "LinkError" and "Rolling back" in desk.news(job).log.decode()
-        assert desk.find("legacy-seg") == before
-
-    def test_pip_that_fails_leaves_a_half_made_one(self, desk: Desk) -> None:
-        change = replace(desk.new("half", "python=3.12"), pip_packages=("einops", BROKEN_PACKAGE))
-        job = desk.do(change)
-        assert job.state is ChangeState.FAILED
-        assert any("half made" in problem for problem in desk.find("half").problems)
-        assert "einops" not in desk.versions("half") and "python" in desk.versions("half")
-
-    def test_a_container_that_stops_takes_its_jobs_along(self, desk: Desk) -> None:
-        target, before = desk.container(), desk.labels()
-        job = desk.start(desk.new("fresh", "numpy"))
-        desk.world.perform(Step(Operation.STOP, target.id, target.name))
-        with pytest.raises(Conflict):
-            desk.news(job)
-        desk.world.perform(Step(Operation.START, target.id, target.name))
-        found = desk.news(job).job
-        assert found.state is ChangeState.LOST and isinstance(found.error, ChangeLost)
-        assert desk.labels() == before
-
-    def test_a_paused_container_holds_its_jobs(self, desk: Desk) -> None:
-        target = desk.container()
-        job = desk.start(desk.new("fresh", "numpy"))
-        desk.world.perform(Step(Operation.PAUSE, target.id, target.name))
-        desk.clock.advance(LONG_ENOUGH)
-        with pytest.raises(Conflict, match="can be run"):
-            desk.news(job)
-        desk.world.perform(Step(Operation.UNPAUSE, target.id, target.name))
-        assert desk.news(job).job.state is ChangeState.RUNNING
-        desk.clock.advance(LONG_ENOUGH)
-        assert desk.news(job).job.state is ChangeState.DONE
-
-    def test_where_nothing_can_be_run(self, desk: Desk) -> None:
-        for name in ("eval-suite", "rl-sim", "serve-embed"):
-            with pytest.raises(Conflict):
-                desk.changes.new_prefix(desk.container(name), "x", desk.all(name))
-        # no job can have begun where there is no shell
-        assert desk.changes.jobs(desk.container("serve-embed")) == ()
-
-    def test_what_the_faults_say(self, desk: Desk) -> None:
-        change = desk.new("fresh", "numpy")
-        desk.world.faults.refuse_actions = True
-        assert desk.plan(change).packages
-        with pytest.raises(EngineRefused):
-            desk.start(change)
-        desk.world.faults.engine_gone = True
-        with pytest.raises(EngineNotFound):
-            desk.changes.jobs(desk.container())
-
-
-class TestRefusals:
-    @pytest.mark.parametrize(
-        ("verb", "label", "name"),
-        [
-            (ChangeVerb.REMOVE, "base", "dl-dev"),
-            (ChangeVerb.RENAME, "base", "dl-dev"),
-            (ChangeVerb.INSTALL, "base", "notebook-chen"),
-            (ChangeVerb.INSTALL, "/usr", "vision-train"),
-            (ChangeVerb.REMOVE, "/usr", "tensorboard"),
-            (ChangeVerb.RENAME, "/workspace/captions/.venv", "dl-dev"),
-            (ChangeVerb.INSTALL, "default", "notebook-ana"),
-            (ChangeVerb.UPDATE, "/workspace/captions/.venv", "dl-dev"),
-            (ChangeVerb.CLEAN, "/workspace/captions/.venv", "dl-dev"),
-        ],
-    )
-    def test_what_must_not_be_changed(self, desk: Desk, verb: ChangeVerb, label: str, name: str) -> None:
-        packages = ("numpy",) if verb is ChangeVerb.INSTALL else ()
-        change = desk.change(verb, label, *packages, name=name, new_prefix="/opt/conda/envs/z")
-        before = desk.all(name)
-        for ask in (desk.plan, desk.start):
-            with pytest.raises(ChangeRefused):
-                ask(change)
-        assert desk.all(name) == before
-
-    def test_a_second_job_on_one_environment(self, desk: Desk) -> None:
-        desk.start(desk.change(ChangeVerb.INSTALL, "vision", "tqdm"))
-        other: Callable[[EnvironmentChange], object]
-        for other in (desk.plan, desk.start):
-            with pytest.raises(ChangeUnderWay, match="at work"):
-                other(desk.change(ChangeVerb.REMOVE, "vision"))
-            with pytest.raises(ChangeUnderWay):
-                other(clone_of(desk.find("vision"), desk.new("copy")))
-        assert desk.start(desk.change(ChangeVerb.INSTALL, "next", "tqdm")).state is ChangeState.RUNNING
-        desk.clock.advance(LONG_ENOUGH)
-        assert desk.start(desk.change(ChangeVerb.REMOVE, "vision")).state is ChangeState.RUNNING
-
-    def test_what_is_there_and_what_is_not(self, desk: Desk) -> None:
-        with pytest.raises(ChangeRefused, match="already"):
-            desk.new("vision")
-        gone = replace(desk.change(ChangeVerb.INSTALL, "next", "tqdm"), prefix="/nowhere")
-        with pytest.raises(ChangeRefused, match="no such environment"):
-            desk.start(gone)
-        onto = desk.change(ChangeVerb.RENAME, "next", new_prefix=desk.find("vision").prefix)
-        with pytest.raises(ChangeRefused, match="already"):
-            desk.start(onto)
-
-    def test_nothing_that_makes_environments(self, desk: Desk) -> None:
-        with pytest.raises(NoManager):
-            desk.new("x", name="optuna-db")
-        stats = desk.change(ChangeVerb.RENAME, "stats", name="notebook-ana", new_prefix="/home/jovyan/z")
-        with pytest.raises(NoManager, match="can't rename"):
-            desk.plan(stats)
-
-    @pytest.mark.parametrize("name", ["", "/", ".", "..", "a/b", "nul\0"])
-    def test_names_that_are_none(self, desk: Desk, name: str) -> None:
-        with pytest.raises(ChangeRefused, match="No name"):
-            desk.new(name)
-
-    @pytest.mark.parametrize("name", ["my env", "分割 2", "$HOME", "it's", 'a"b', "line\nbreak"])
-    def test_names_that_are_odd(self, desk: Desk, name: str) -> None:
-        assert desk.do(desk.new(name, "numpy")).state is ChangeState.DONE
-        assert name in desk.labels()
-
-
-class TestRecordsAndCopies:
-    def test_what_a_record_holds(self, desk: Desk) -> None:
-        records = DemoRecords(desk.world)
-        told = records.records(desk.container(), desk.find("vision"))
-        python = next(each for each in told.conda if each.name == "python")
-        assert (python.channel, python.requested_spec) == (
-            "https://conda.anaconda.org/conda-forge", "python=3.11",
-        )  # fmt: skip
-        assert python.url.startswith(f"{python.channel}/{python.subdir}/python-3.11.11-")
-        assert (len(python.md5), len(python.sha256)) == (32, 64)
-        assert told.channels == ("conda-forge",) and "python=3.11" in told.history_specs
-        assert told.variables and told.kind is EnvironmentKind.CONDA
-        served = records.records(desk.container("serve-embed"), desk.all("serve-embed")[0])
-        assert [each.name for each in served.pip if each.editable] == ["text-embeddings-server"]
-
-    @pytest.mark.parametrize(
-        ("label", "form"),
-        [
-            ("legacy-seg", ExportFormat.YML),
-            ("legacy-seg", ExportFormat.HISTORY),
-            ("legacy-seg", ExportFormat.EXPLICIT),
-            ("vision", ExportFormat.YML),
-            ("audio", ExportFormat.YML),
-            ("/workspace/captions/.venv", ExportFormat.YML),
-        ],
-    )
-    def test_made_elsewhere_from_an_export_it_is_the_same(
-        self, desk: Desk, label: str, form: ExportFormat
-    ) -> None:
-        records = DemoRecords(desk.world)
-        source = records.records(desk.container(), desk.find(label))
-        made = export(source, form)
-        change = replace(
-            desk.changes.new_prefix(desk.container("llm-finetune"), "/data/same", desk.all("llm-finetune")),
-            file=SourceFile(made.file_format, made.text),
-        )
-        if not source.is_of_conda:
-            change = replace(change, kind=EnvironmentKind.VENV, manager="", root_prefix="")
-        job = desk.do(change)
-        assert job.state is ChangeState.DONE, job.error
-        copy = records.records(desk.container("llm-finetune"), self.at(desk, "llm-finetune", "/data/same"))
-        if form is ExportFormat.HISTORY:
-            assert {"pytorch", "pytorch-cuda", "torchvision"} <= {each.name for each in copy.conda}
-            return
-        assert [(each.name, each.version) for each in copy.conda] == [
-            (each.name, each.version) for each in source.conda
-        ]
-        if form is ExportFormat.EXPLICIT:
-            assert [each.url for each in copy.conda] == [each.url for each in source.conda]
-        carried = {each.name for each in source.pip if not (each.editable or each.url)}
-        if label != "audio":
-            assert {each.name for each in copy.pip} == carried
-
-    @staticmethod
-    def at(desk: Desk, name: str, prefix: str) -> Environment:
-        return next(each for each in desk.all(name) if each.prefix == prefix)
-
-    def test_a_prefix_is_carried_over(self, desk: Desk) -> None:
-        copies, told = DemoPrefixCopies(desk.world), list[int]()
-        vision = desk.find("vision")
-        target = desk.container("llm-finetune")
-        copies.copy_prefix(desk.container(), vision.prefix, target, lambda: False, told.append)
-        assert told == sorted(told) and told[-1] == 7420 << 20
-        assert desk.versions("vision", "llm-finetune") == desk.versions("vision")
-        assert desk.find("vision", "llm-finetune").ephemeral is True
-        with pytest.raises(ChangeRefused, match="there"):
-            copies.copy_prefix(desk.container(), vision.prefix, target, lambda: False, told.append)
-
-    def test_a_copy_that_is_called_off_leaves_nothing(self, desk: Desk) -> None:
-        answers = iter([False, False, True])
-        before = desk.all("llm-finetune")
-        with pytest.raises(ChangeCancelled):
-            DemoPrefixCopies(desk.world).copy_prefix(
-                desk.container(), desk.find("vision").prefix, desk.container("llm-finetune"),
-                lambda: next(answers), lambda count: None,
-            )  # fmt: skip
-        assert desk.all("llm-finetune") == before
-
-    def test_a_copy_into_a_stopped_one(self, desk: Desk) -> None:
-        with pytest.raises(Conflict):
-            DemoPrefixCopies(desk.world).copy_prefix(
-                desk.container(), desk.find("vision").prefix, desk.container("eval-suite"),
-                lambda: False, lambda count: None,
-            )  # fmt: skip
-
-
-def test_the_workstation_has_all_of_it() -> None:
-    workstation = open_demo(DemoWorld(clock=FrozenClock()))
-    assert workstation.changes is not None and workstation.records is not None
-    assert workstation.copies is not None

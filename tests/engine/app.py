@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Button, OptionList
 
 from tests.rig.waiting import until_async
+from tui.monitor.job_record import JobRecord
 from tui.monitor.monitor import Monitor
 from tui.settings import Settings
 from tui.ui.app import EnvtuiApp
@@ -186,13 +187,20 @@ async def running_app(
     size: tuple[int, int] = SIZE,
     settings: Settings | None = None,
     change: Callable[[Workstation], Workstation] = lambda workstation: workstation,
+    kept_jobs: JobRecord | None = None,
 ) -> AsyncIterator[Desk]:
     """The app on the engine at `host`, with its monitor; both are ended afterwards.
 
-    `change` puts other backends in the places of some.
+    `change` puts other backends in the places of some; `kept_jobs` is what an earlier run has kept.
     """
     chosen = settings or Settings()
-    monitor = Monitor(change(open_local(host, {})), read_only, chosen.stats_seconds)
+    monitor = Monitor(
+        change(open_local(host, {})),
+        read_only,
+        chosen.stats_seconds,
+        kept_jobs,
+        chosen.environments.allow_base,
+    )
     monitor.start()
     try:
         app = EnvtuiApp(monitor, chosen)

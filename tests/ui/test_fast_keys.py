@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from textual import events
-from textual.keys import _character_to_key
+from typing import Any
 
-from tests.ui.desk import Desk, desk
+from textual import events
+from textual.command import CommandPalette
+from textual.keys import _character_to_key
+from textual.screen import Screen
+
+from tests.ui.desk import Desk, desk, settle
 from tui.ui.screens.confirm import ConfirmScreen
 
 
@@ -46,3 +50,20 @@ async def test_an_action_in_the_middle_of_a_range_hits_all_of_it() -> None:
         screen = at.pilot.app.screen
         assert isinstance(screen, ConfirmScreen)
         assert [line.split()[0] for line in screen.question.lines] == names
+
+
+def _close(screen: Screen[Any]) -> None:
+    """Without waiting for it, as a handler of the screen itself does."""
+    screen.dismiss()
+
+
+async def test_esc_right_behind_a_choice_in_the_palette_closes_nothing_else() -> None:
+    async with desk() as at:
+        app = at.pilot.app
+        app.action_command_palette()
+        palette = await at.on(CommandPalette)
+        palette.post_message(events.Key("escape", None))
+        palette.call_later(_close, palette)
+        await at.until(lambda: app.screen is at.main)
+        await settle(at.pilot)
+        assert app.screen is at.main and app.return_value is None and app.is_running

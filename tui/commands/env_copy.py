@@ -179,6 +179,8 @@ def _by_archive(
     copies = workstation.copies
     if copies is None:
         raise EnvtuiError("No archives", "prefixes of this host can't be carried over")
+    if options.user:
+        raise UsageError("--user with an archive", "files keep their owners", "Leave it out")
     _, wanted = split_target(options.to)
     if wanted and wanted not in (environment.name, environment.prefix):
         raise UsageError(

@@ -71,7 +71,7 @@ def where_new(
     if prefix in there:
         raise ChangeRefused("It is there already", f"{prefix} is an environment of {container.name}")
     python = f"{best.prefix}/bin/python3" if kind is EnvironmentKind.VENV else ""
-    label = posixpath.basename(prefix) if kind is EnvironmentKind.CONDA else prefix
+    label = name if kind is EnvironmentKind.CONDA and not is_path else prefix
     return EnvironmentChange(
         ChangeVerb.CREATE, container.id, container.name, prefix, kind, manager, root, label, python=python,
         user=user,

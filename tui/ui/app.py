@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
+from textual._context import active_message_pump
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -139,6 +141,17 @@ class EnvtuiApp(App[None]):
             (Choice("quit", "Quit"),),
         )
         self.push_screen(ConfirmScreen(question), lambda choice: self.exit() if choice == "quit" else None)
+
+    def pop_screen(self) -> AwaitComplete:
+        """Take the topmost screen away; not for one that was closed before.
+
+        Textual's palette closes itself for the entry that was chosen, and again for an esc that came before the
+        choice had reached it; the second time would take what is below it, and at last the main screen.
+        """
+        closing = active_message_pump.get(None)
+        if isinstance(closing, Screen) and closing not in self.screen_stack:
+            return AwaitComplete()
+        return super().pop_screen()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
         """The palette shows our own actions, not Textual's."""

@@ -84,7 +84,8 @@ def plan_lines(plan: ChangePlan, width: int, losses: Sequence[str] = ()) -> list
         lines += [[("", "")], *package_lines(plan.packages)]
     if plan.commands:
         lines += _headed("Is run in the container")
-        lines += [[(f"   {printable(shlex.join(each))}", "muted")] for each in plan.commands]
+        for each in plan.commands:
+            lines += _prose(shlex.join(each), width, "   ", "muted")
     return lines
 
 

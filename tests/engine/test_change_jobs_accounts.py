@@ -12,6 +12,7 @@ from tests.engine.change_box import ROOT, ChangeBox, create, of
 from tests.rig.image import find_program
 from tests.rig.manager_image import CONDA, MICROMAMBA, TRAIN, VENV
 from tests.rig.waiting import until
+from tui.backends.conda.changes import DockerChanges
 from tui.model.changes import ChangeJob, ChangeState, ChangeVerb, EnvironmentChange
 from tui.model.containers import Container
 from tui.model.environments import EnvironmentKind
@@ -312,3 +313,38 @@ def test_what_lies_in_an_environment_keeps_it(change_box: ChangeBox) -> None:
         box.changes.start(container, of(listed[VENV], container, ChangeVerb.REMOVE))
     assert inner in caught.value.one_line()
     assert box.has(container, f"{TRAIN}/share/my data/file") and box.has(container, VENV)
+
+
+def test_base_gets_packages_where_that_is_allowed_and_is_never_removed(change_box: ChangeBox) -> None:
+    box = change_box
+    container = box.run()
+    allowed = DockerChanges(box.docker, allow_base=True)
+    base = box.listed(container)[ROOT]
+    job = allowed.start(container, of(base, container, ChangeVerb.INSTALL, packages=("rig-part00",)))
+    assert box.end(container, job).state is ChangeState.DONE, box.log(container, job)
+    assert "rig-part00" in box.packages(container, ROOT)
+    before = box.base_bytes(container)
+    moved: dict[str, object] = {"new_prefix": _NEW}
+    for verb, more in ((ChangeVerb.REMOVE, {}), (ChangeVerb.RENAME, moved)):
+        for kind in (EnvironmentKind.BASE, EnvironmentKind.CONDA):
+            change = dataclasses.replace(of(base, container, verb, **more), kind=kind)
+            for without in (change, dataclasses.replace(change, root_prefix="", manager="")):
+                with pytest.raises(ChangeRefused):
+                    allowed.start(container, without)
+    # the same folder by other names
+    box.shell(container, "ln -s /opt/conda /opt/alias")
+    for prefix in ("/opt/alias", "/opt/conda/", "//opt/conda", "/opt/conda/.", "/opt/conda/envs/.."):
+        change = dataclasses.replace(of(base, container, ChangeVerb.REMOVE), prefix=prefix, manager="")
+        for kind in (EnvironmentKind.BASE, EnvironmentKind.CONDA, EnvironmentKind.VENV):
+            with pytest.raises(ChangeRefused):
+                allowed.start(container, dataclasses.replace(change, kind=kind))
+    assert box.base_bytes(container) == before
+
+
+def test_a_command_of_the_engine_leads_its_session(change_box: ChangeBox) -> None:
+    # what finds everything that a job began rests on it
+    box = change_box
+    container = box.run()
+    job = box.end(container, box.changes.start(container, create(container, _NEW, ("rig-part00",))))
+    lines = box.shell(container, 'cat /tmp/envtui-jobs-0/"$1"/pid', job.id).splitlines()
+    assert lines[0] == lines[3] == str(job.pid) and lines[5] == container.id

@@ -28,10 +28,10 @@ class ChangeBox:
         """Args: a running one."""
         self.engine = engine
         self.image = manager_image(engine)
-        docker = DockerEngine(find(engine.host, {}))
-        self.containers = DockerContainers(docker)
-        self.environments = DockerEnvironments(docker)
-        self.changes = DockerChanges(docker)
+        self.docker = DockerEngine(find(engine.host, {}))
+        self.containers = DockerContainers(self.docker)
+        self.environments = DockerEnvironments(self.docker)
+        self.changes = DockerChanges(self.docker)
 
     def run(self, name: str = "lab", step: float = 0.0, args: Sequence[str] = ()) -> Container:
         """A container whose managers take so many seconds for each phase and package."""
@@ -79,7 +79,7 @@ class ChangeBox:
 
     def locks(self, container: Container) -> list[str]:
         """Locks that are held, or left."""
-        return self.shell(container, "ls /tmp/envtui-locks 2>/dev/null; exit 0").split()
+        return self.shell(container, "ls -d /tmp/envtui-jobs-*/locks/* 2>/dev/null; exit 0").split()
 
     def has(self, container: Container, path: str) -> bool:
         """Whether something is at the path, a link that leads nowhere too."""

@@ -14,9 +14,12 @@ _WORDS = {
     "writable": "the account that would do it may not write in {}",
     "parent": "the account that would do it may not write beside {}",
     "unfrozen": "{} is frozen: whoever made it wants it left as it is",
-    "no-mount": "{} is a mount: what is on it is not the container's own",
+    "no-mount": "{} is a mount or holds one: what is on it is not the container's own",
     "program": "{} is no program (any more)",
-    "file": "{} could not be written: the disk may be full",
+    "no-root": "{} is the installation itself",
+    "place": "the account that would do it may not write where {} would be",
+    "file": "{} could not be written, or did not come whole: the disk may be full",
+    "proc": "{} tells nothing of processes, so that none could be ended",
 }
 _VENVS = (EnvironmentKind.VENV, EnvironmentKind.UV)
 
@@ -28,12 +31,14 @@ def guards_of(change: EnvironmentChange) -> tuple[tuple[str, str], ...]:
         found.append(("program", change.manager))
     verb = change.verb
     if change.makes:
-        found.append(("absent", change.makes))
+        found += [("absent", change.makes), ("place", change.makes)]
     if verb is ChangeVerb.CLONE:
         found.append(("folder", change.source_prefix))
     if verb in (ChangeVerb.CREATE, ChangeVerb.CLONE, ChangeVerb.CLEAN):
         return tuple(found)
     found.append((_looks_like(change), change.prefix))
+    if change.kind is not EnvironmentKind.BASE:
+        found.append(("no-root", change.prefix))
     found.append(("unfrozen", change.prefix))
     if verb in (ChangeVerb.REMOVE, ChangeVerb.RENAME):
         found += [("no-mount", _as_mount(change.prefix)), ("parent", change.prefix)]

@@ -7,27 +7,22 @@ import dataclasses
 import hashlib
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from tui.backends.conda.change_guards import guards_of, refused_words
 from tui.backends.conda.command import Command, CommandResult, checked_path, shown
-from tui.backends.conda.container_jobs import ContainerJobs, ToldJob
+from tui.backends.conda.container_jobs import PATIENCE_SECONDS, ContainerJobs, JobOrder, Place, ToldJob
 from tui.backends.conda.environments import ContainerEnvironments
-from tui.backends.conda.facts import NO_HISTORY
-from tui.backends.conda.manager_commands import (
-    commands_of,
-    plan_commands_of,
-    read_failure,
-    read_plan,
-    read_progress,
-)
-from tui.backends.conda.new_prefixes import best_maker
-from tui.backends.conda.venv_commands import removal
+from tui.backends.conda.job_ends import ended
+from tui.backends.conda.manager_commands import plan_commands_of, read_plan, read_progress
+from tui.backends.conda.new_prefixes import best_maker, check_name
+from tui.backends.conda.removals import all_commands, told_commands, without_stranger
+from tui.backends.deadline import Deadline
 from tui.backends.docker.engine import DockerEngine
 from tui.model.changes import (
     ChangeJob,
     ChangePlan,
-    ChangeState,
     ChangeVerb,
     EnvironmentChange,
     JobNews,
@@ -53,14 +48,25 @@ _MOST_TAILS = 32
 # A solve of conda can take an hour; a person calls it off long before.
 _PLAN_SECONDS = 3600.0
 _FIRST_LOOK_SECONDS, _LOOK_SECONDS = 0.1, 1.0
+# Command lines that are told of what runs out of an environment.
+_MOST_LINES = 10
 
 
 class DockerChanges:
     """Changes of environments; an `EnvironmentChanges`."""
 
-    def __init__(self, engine: DockerEngine, allow_base: bool = False) -> None:
-        """Args: engine that was or will be identified by somebody; whether base may get packages."""
+    def __init__(
+        self, engine: DockerEngine, allow_base: bool = False, patience_seconds: int = PATIENCE_SECONDS
+    ) -> None:
+        """Begins nothing yet.
+
+        Args:
+            engine: that was or will be identified by somebody.
+            allow_base: base may get packages.
+            patience_seconds: how long a job that is called off is only told to end.
+        """
         self._engine = engine
+        self._patience_seconds = patience_seconds
         self._allow_base = allow_base
         self._environments = ContainerEnvironments(engine)
         self._tails: dict[tuple[str, str], tuple[int, bytes]] = {}
@@ -72,29 +78,32 @@ class DockerChanges:
         """A CREATE of nothing: where an environment of that name would be, and what would make it.
 
         Raises:
-            ChangeRefused: something is there, or the name is none.
+            ChangeRefused: something is there, nothing may be put there, or the name is none.
             NoManager: nothing in the container makes environments.
             EngineError: the container can't be asked.
         """
         maker = best_maker(environments)
-        is_path = name.startswith("/")
-        if is_path:
-            prefix = checked_path(name).rstrip("/")
+        if is_path := name.startswith("/"):
+            folder, _, last = checked_path(name).rstrip("/").rpartition("/")
+            folders: tuple[str, ...] = (folder,)
         else:
-            _check_name(name)
-            prefix = self._jobs(container, user).place(maker.root_prefix, name)
-        taken = next((each for each in environments if each.prefix == prefix), None)
-        if taken is not None:
-            raise ChangeRefused("It is there already", f"{shown(prefix)} is an environment")
+            check_name(name)
+            folders, last = maker.folders, name
+        place = _place(self._jobs(container, user).places([(folder, last) for folder in folders]))
+        made = {f"{(each.root_prefix or '').rstrip('/')}/envs" for each in environments}
+        if is_path and not place.has_parent and folders[0] not in made:
+            raise ChangeRefused("There is no such folder", shown(folders[0] or "/", 200))
+        if any(each.prefix == place.path for each in environments):
+            raise _taken(place.path)
         return EnvironmentChange(
             ChangeVerb.CREATE,
             container.id,
             container.name,
-            prefix,
+            place.path,
             maker.kind,
             maker.manager,
             maker.root_prefix,
-            label=prefix if is_path else name,
+            label=place.path if is_path else name,
             user=user,
         )
 
@@ -102,45 +111,55 @@ class DockerChanges:
         self, container: Container, change: EnvironmentChange, is_cancelled: Callable[[], bool]
     ) -> ChangePlan:
         """What a change would do, as its manager says. Raises a ChangeError or EngineError."""
-        environment = self._known(container, change)
-        change = _without_stranger(change, environment)
-        self._refuse(change, environment)
+        environment = self._checked(container, change)
+        change = without_stranger(change, environment)
         told = plan_commands_of(change)
         installed = self._installed(container, environment)
         results = self._dry_run(container, change, told, is_cancelled) if told else []
         if is_cancelled():
             raise ChangeCancelled("Called off", "nothing was changed")
         plan = read_plan(change, results, installed)
-        return dataclasses.replace(
-            plan, notes=(*plan.notes, *_notes(change, environment)), commands=_told_commands(plan)
-        )
+        notes = (*plan.notes, *self._notes(container, change, environment))
+        return dataclasses.replace(plan, notes=notes, commands=told_commands(plan))
 
     def start(self, container: Container, change: EnvironmentChange) -> ChangeJob:
         """Begin a change. Raises a ChangeError or EngineError."""
-        environment = self._known(container, change)
-        change = _without_stranger(change, environment)
-        self._refuse(change, environment)
-        told = _commands(change)
-        job_id = secrets.token_hex(8)
-        self._begin(container, change, job_id, told, is_plan=False)
-        described = dataclasses.replace(
-            change, file=dataclasses.replace(change.file, text="") if change.file else None
+        change = without_stranger(change, self._checked(container, change))
+        told = all_commands(change)
+        order = JobOrder(
+            change,
+            told,
+            guards_of(change),
+            [_lock_name(container.id, each) for each in sorted(set(change.touched))],
+            change.makes,
+            change.verb is ChangeVerb.CREATE,
+            len(told) if change.verb is ChangeVerb.RENAME else 0,
         )
-        job, _ = self._jobs(container, change.user).news(job_id, 0, 0)
-        return ChangeJob(job_id, described, job.pid, job.since)
+        job_id = secrets.token_hex(8)
+        pid, since = self._begin(container, order, job_id)
+        file = dataclasses.replace(change.file, text="") if change.file else None
+        return ChangeJob(job_id, dataclasses.replace(change, file=file), pid, since)
 
     def jobs(self, container: Container) -> Sequence[ChangeJob]:
-        """The jobs that are in the container, oldest first. Raises an EngineError."""
+        """The jobs that are in the container, oldest first. Raises a ChangeError or EngineError."""
+        jobs = self._jobs(container, "")
         return [
-            self._as_job(container, told, told.change, b"")
-            for told in self._jobs(container, "").jobs()
+            self._as_job(container, told, told.change, self._end_of_log(jobs, told))
+            for told in jobs.jobs()
             if told.change is not None
         ]
 
     def news(self, container: Container, job: ChangeJob, offset: int) -> JobNews:
         """How a job is, and its log from `offset` on. Raises ChangeLost or an EngineError."""
-        told, log = self._jobs(container, job.change.user).news(job.id, offset, _NEWS_BYTES)
-        tail = self._remember(job, offset, log)
+        jobs = self._jobs(container, job.change.user)
+        told, log = jobs.news(job.id, offset, _NEWS_BYTES)
+        tail, end = self._remember(job, offset, log)
+        if end < told.log_bytes and (whole := self._end_of_log(jobs, told)):
+            tail = whole
+            if offset > end:
+                # whoever asks has seen what was before, and will not ask for it
+                with self._lock:
+                    self._tails[job.key] = (told.log_bytes, tail)
         return JobNews(self._as_job(container, told, job.change, tail), log, offset)
 
     def cancel(self, container: Container, job: ChangeJob) -> ChangeJob:
@@ -151,10 +170,10 @@ class DockerChanges:
             raise ChangeError(
                 "It can't be ended", f"process {told.pid} in {container.name} is still there", "Try again"
             )
-        return self._as_job(container, told, job.change, self._remember(job, 0, b""))
+        return self._as_job(container, told, job.change, self._end_of_log(jobs, told))
 
     def put_away(self, container: Container, job: ChangeJob) -> None:
-        """Remove the traces of a job that is over. Raises an EngineError."""
+        """Remove the traces of a job that is over. Raises a ChangeError or EngineError."""
         self._jobs(container, job.change.user).put_away(job.id)
         with self._lock:
             self._tails.pop(job.key, None)
@@ -163,65 +182,53 @@ class DockerChanges:
 
     def _jobs(self, container: Container, user: str) -> ContainerJobs:
         self._engine.api_version()
-        return ContainerJobs(self._engine.http, container.id, user)
+        return ContainerJobs(self._engine.http, container.id, user, self._patience_seconds)
 
-    def _known(self, container: Container, change: EnvironmentChange) -> Environment | None:
-        """The environment that is changed, or cloned, as it is now; None for one that is only to be made."""
-        prefix = change.source_prefix if change.verb is ChangeVerb.CLONE else change.prefix
+    def _checked(self, container: Container, change: EnvironmentChange) -> Environment | None:
+        """The environment that is changed, or cloned, as it is now; None for one that is only to be made.
+
+        Raises:
+            ChangeRefused: it must not be changed so.
+        """
+        for prefix in {change.prefix, change.new_prefix} - {""}:
+            is_base = checked_path(prefix).rstrip("/") == change.root_prefix.rstrip("/")
+            if is_base and change.verb is not ChangeVerb.CLEAN and change.kind is not EnvironmentKind.BASE:
+                raise ChangeRefused("Not changed", "base is the installation itself")
         if change.verb in (ChangeVerb.CREATE, ChangeVerb.CLEAN):
             return None
+        prefix = change.source_prefix if change.verb is ChangeVerb.CLONE else change.prefix
         listing = self._environments.environments(container)
         found = next((each for each in listing.environments if each.prefix == prefix), None)
         if found is None:
             if listing.problem is not None:
                 raise listing.problem
-            raise ChangeRefused("It is not there any more", f"{shown(prefix)} is no environment now")
+            raise ChangeRefused("It is not there any more", f"{shown(prefix, 200)} is no environment now")
+        if change.verb is not ChangeVerb.CLONE and found.kind is not change.kind:
+            raise ChangeRefused("It is another one now", f"it is of the kind {found.kind}")
+        # another account may write there; the guard in the container tells
+        looked = dataclasses.replace(found, writable=None) if change.user else found
+        if (why_not := why_not_changed(looked, change.verb, self._allow_base)) is not None:
+            raise ChangeRefused("Not changed", why_not)
+        if change.verb in (ChangeVerb.REMOVE, ChangeVerb.RENAME):
+            inside = [each.prefix for each in listing.environments if each.prefix.startswith(f"{prefix}/")]
+            if inside:
+                raise ChangeRefused(
+                    "Another environment is in it", shown(inside[0], 200), "Remove that one first"
+                )
         return found
-
-    def _refuse(self, change: EnvironmentChange, environment: Environment | None) -> None:
-        if environment is not None:
-            if change.verb is not ChangeVerb.CLONE and environment.kind is not change.kind:
-                raise ChangeRefused("It is another one now", f"it is of the kind {environment.kind}")
-            why_not = why_not_changed(environment, change.verb, self._allow_base)
-            if change.user and environment.writable is False:
-                # another account may; the guard in the container tells
-                looked = dataclasses.replace(environment, writable=None)
-                why_not = why_not_changed(looked, change.verb, self._allow_base)
-            if why_not is not None:
-                raise ChangeRefused("Not changed", why_not)
-        roots = {change.root_prefix.rstrip("/")} - {""}
-        for prefix in {change.prefix, change.new_prefix} - {""}:
-            is_base = checked_path(prefix).rstrip("/") in roots
-            if is_base and change.verb is not ChangeVerb.CLEAN and change.kind is not EnvironmentKind.BASE:
-                raise ChangeRefused("Not changed", "base is the installation itself")
 
     def _installed(self, container: Container, environment: Environment | None) -> Sequence[Package]:
         if environment is None:
             return ()
         return self._environments.packages(container, [environment])[0]
 
-    def _begin(
-        self,
-        container: Container,
-        change: EnvironmentChange,
-        job_id: str,
-        told: Sequence[Command],
-        is_plan: bool,
-    ) -> None:
-        undo_before = len(told) if change.verb is ChangeVerb.RENAME else 0
-        began = self._jobs(container, change.user).start(
-            job_id,
-            change,
-            told,
-            guards_of(change),
-            [] if is_plan else [_lock_name(each) for each in sorted(set(change.touched))],
-            "" if is_plan else change.makes,
-            undo_before,
-            is_plan,
-        )
+    def _begin(self, container: Container, order: JobOrder, job_id: str) -> tuple[int, float]:
+        """Begin a job: its process, and since when it runs."""
+        began = self._jobs(container, order.change.user).start(job_id, order)
         match began.answer:
             case "started":
-                return
+                pid, since, _ = began.details
+                return int(pid), float(since or 0)
             case "locked":
                 raise self._under_way(container, began.details[0])
             case "refused":
@@ -230,21 +237,22 @@ class DockerChanges:
                 raise ChangeCancelled("Called off", "nothing was done")
             case "nowhere":
                 raise ChangeRefused(
-                    "Not begun", "neither /tmp nor the home can be written in", "Give it a folder to write in"
+                    "Not begun",
+                    "neither /tmp nor the home can be written in, or what is there belongs to somebody else",
+                    "Give it a folder to write in",
                 )
-        raise ChangeFailed("Not begun", f"the container's shell said: {shown(' '.join(began.details), 300)}")
+        raise ChangeError("Not begun", f"the container's shell said: {shown(' '.join(began.details), 300)}")
 
     def _under_way(self, container: Container, folder: str) -> ChangeUnderWay:
-        words = ""
-        with contextlib.suppress(EngineError, ChangeError):
+        words = "another account's job is at work on the same environment"
+        with contextlib.suppress(EngineError, ChangeError, StopIteration):
             job_id = folder.rpartition("/")[2]
             told = next(each for each in self._jobs(container, "").jobs() if each.id == job_id)
-            words = change_words(told.change) if told.change is not None else ""
-        return ChangeUnderWay(
-            "Another change is under way",
-            shown(words or "another account's job is at work on the same environment", 200),
-            "Wait for it to end, or cancel it",
-        )
+            if told.change is not None:
+                change = dataclasses.replace(told.change, container_name=container.name)
+                since = time.strftime("%H:%M", time.localtime(told.since))
+                words = f"{shown(change_words(change), 200)}, since {since}"
+        return ChangeUnderWay("Another change is under way", words, "Wait for it to end, or cancel it")
 
     def _dry_run(
         self,
@@ -255,118 +263,102 @@ class DockerChanges:
     ) -> list[CommandResult]:
         job_id = secrets.token_hex(8)
         jobs = self._jobs(container, change.user)
-        self._begin(container, change, job_id, told, is_plan=True)
+        self._begin(container, JobOrder(change, told, guards_of(change), is_plan=True), job_id)
+        pause, deadline, wait = threading.Event(), Deadline(_PLAN_SECONDS), _FIRST_LOOK_SECONDS
         try:
-            pause, wait, waited = threading.Event(), _FIRST_LOOK_SECONDS, 0.0
             while True:
-                pause.wait(wait)
-                waited += wait
-                wait = min(_LOOK_SECONDS, 1.5 * wait)
-                if is_cancelled() or waited > _PLAN_SECONDS:
-                    jobs.cancel(job_id)
+                look = Deadline(wait)
+                while not look.passed and not is_cancelled():
+                    pause.wait(min(_FIRST_LOOK_SECONDS, look.remaining()))
+                if is_cancelled():
+                    self._end_question(jobs, job_id)
                     raise ChangeCancelled("Called off", "nothing was changed")
+                if deadline.passed:
+                    self._end_question(jobs, job_id)
+                    raise ChangeFailed(
+                        "No plan", f"its manager took longer than {_PLAN_SECONDS / 60:.0f} min"
+                    )
                 looked, _ = jobs.news(job_id, 0, 0)
                 if looked.result:
                     return jobs.results(job_id)
                 if not looked.is_alive:
                     raise ChangeLost("The question was lost", "its process in the container is gone")
+                wait = min(_LOOK_SECONDS, 1.5 * wait)
         finally:
             with contextlib.suppress(EngineError, ChangeError):
                 jobs.put_away(job_id)
 
-    def _remember(self, job: ChangeJob, offset: int, log: bytes) -> bytes:
-        """The last of what a job has printed, as far as it was looked at without a gap."""
+    def _end_question(self, jobs: ContainerJobs, job_id: str) -> None:
+        told = jobs.cancel(job_id)
+        if told.is_alive:
+            raise ChangeError("It can't be ended", f"process {told.pid} of the question is still there")
+
+    def _remember(self, job: ChangeJob, offset: int, log: bytes) -> tuple[bytes, int]:
+        """The last of what a job has printed, as far as it was looked at without a gap, and its end."""
         with self._lock:
             end, tail = self._tails.pop(job.key, (0, b""))
-            if log and offset == end:
-                tail = (tail + log)[-_TAIL_BYTES:]
-                end += len(log)
-            elif log:
-                end, tail = offset + len(log), log[-_TAIL_BYTES:]
+            if log and offset <= end < offset + len(log):
+                tail = (tail + log[end - offset :])[-_TAIL_BYTES:]
+                end = offset + len(log)
             self._tails[job.key] = (end, tail)
             while len(self._tails) > _MOST_TAILS:
                 del self._tails[next(iter(self._tails))]
-            return tail
+            return tail, end
+
+    def _end_of_log(self, jobs: ContainerJobs, told: ToldJob) -> bytes:
+        """The end of a log, from which progress and failures are read."""
+        if told.result in ("done", "cancelled") or not told.log_bytes:
+            return b""
+        try:
+            return jobs.news(told.id, max(0, told.log_bytes - _NEWS_BYTES), _NEWS_BYTES)[1]
+        except ChangeLost:
+            return b""
 
     def _as_job(
         self, container: Container, told: ToldJob, change: EnvironmentChange, tail: bytes
     ) -> ChangeJob:
         change = dataclasses.replace(change, container_id=container.id, container_name=container.name)
         job = ChangeJob(told.id, change, told.pid, told.since, log_bytes=told.log_bytes)
-        if not told.result:
-            if told.is_alive:
-                return dataclasses.replace(job, progress=read_progress(change, tail))
-            lost = ChangeLost(
-                "Its end is not known",
-                "its process is gone without a word: the container was stopped, or it was killed",
-                f"Look at {shown(change.prefix)}: it may be half made",
-            )
-            return dataclasses.replace(job, state=ChangeState.LOST, error=lost)
-        if told.result == "done":
-            return dataclasses.replace(job, state=ChangeState.DONE)
-        if told.result == "cancelled":
-            left = f"{shown(change.makes or change.prefix)} could not be undone" if told.is_kept else ""
-            cancelled = ChangeCancelled("Called off", left or "nothing of it is left")
-            return dataclasses.replace(job, state=ChangeState.CANCELLED, error=cancelled)
-        failure = read_failure(change, told.exit_code, tail)
-        if told.is_kept:
-            failure = ChangeFailed(
-                failure.title,
-                f"{failure.detail}. {shown(change.makes)} is half made: its first part stays",
-                f"{failure.hint}. Remove it, or complete it" if failure.hint else "Remove it, or complete it",
-                failure.kind,
-                failure.exit_code,
-            )
-        return dataclasses.replace(job, state=ChangeState.FAILED, error=failure)
+        state, error = ended(told, change, tail)
+        job = dataclasses.replace(job, state=state, error=error)
+        return job if job.is_over else dataclasses.replace(job, progress=read_progress(change, tail))
+
+    def _notes(
+        self, container: Container, change: EnvironmentChange, environment: Environment | None
+    ) -> tuple[str, ...]:
+        """What only the container and the listing tell, and is worth a word before."""
+        if environment is None or change.verb is ChangeVerb.CLONE:
+            return ()
+        notes = []
+        if environment.pids:
+            lines: dict[int, str] = {}
+            with contextlib.suppress(EngineError, ChangeError):
+                lines = self._jobs(container, "").command_lines(environment.pids[:_MOST_LINES])
+            count = len(environment.pids)
+            notes.append("1 process runs out of it" if count == 1 else f"{count} processes run out of it")
+            notes += [f"{pid}: {shown(line, 200)}" for pid, line in lines.items()]
+        if change.verb is ChangeVerb.REMOVE and environment.origin is Origin.IMAGE:
+            notes.append("it came with the image: its removal frees nothing")
+        return tuple(notes)
 
 
-def _without_stranger(change: EnvironmentChange, environment: Environment | None) -> EnvironmentChange:
-    """The change, without a manager that would not take a half made environment for one."""
-    if environment is None or change.verb is not ChangeVerb.REMOVE:
-        return change
-    return dataclasses.replace(change, manager="") if NO_HISTORY in environment.problems else change
+def _place(places: Sequence[Place]) -> Place:
+    """The first that may be written in, with none of that name before it. Raises ChangeRefused."""
+    for each in places:
+        if each.is_taken:
+            raise _taken(each.path)
+        if each.is_writable:
+            return each
+    raise ChangeRefused(
+        "Nothing may be made there", f"the account may not write {shown(places[-1].path, 200)}"
+    )
 
 
-def _told_commands(plan: ChangePlan) -> tuple[tuple[str, ...], ...]:
-    """The commands of a plan as people are told them: without what only looks, with what we add."""
-    told = tuple(argv for argv in plan.commands if argv[0] != "test")
-    gone = removal(plan.change.prefix).argv
-    return (*told, gone) if plan.change.verb is ChangeVerb.REMOVE and gone not in told else told
+def _taken(path: str) -> ChangeRefused:
+    return ChangeRefused("It is there already", shown(path, 200))
 
 
-def _commands(change: EnvironmentChange) -> tuple[Command, ...]:
-    """What is run; of an environment that is removed, nothing stays that its manager did not know."""
-    told = commands_of(change)
-    gone = removal(change.prefix)
-    return (*told, gone) if change.verb is ChangeVerb.REMOVE and gone not in told else told
-
-
-def _lock_name(prefix: str) -> str:
-    return hashlib.sha256(prefix.rstrip("/").encode("utf-8", "surrogateescape")).hexdigest()[:32]
-
-
-def _check_name(name: str) -> None:
-    """Raises ChangeRefused for what is no name of an environment."""
-    if not name.strip() or "/" in name or name in (".", "..", "base", "root") or not name.isprintable():
-        raise ChangeRefused(
-            f"“{shown(name)}” is no name for an environment",
-            "It must be printable, without a slash, and not base.",
-        )
-
-
-def _notes(change: EnvironmentChange, environment: Environment | None) -> tuple[str, ...]:
-    """What the listing tells that is worth a word before."""
-    if environment is None or change.verb not in (
-        ChangeVerb.REMOVE, ChangeVerb.RENAME, ChangeVerb.UPDATE, ChangeVerb.UNINSTALL, ChangeVerb.INSTALL,
-    ):  # fmt: skip
-        return ()
-    notes = []
-    if environment.pids:
-        numbers = ", ".join(map(str, environment.pids[:10]))
-        more = " …" if len(environment.pids) > 10 else ""
-        notes.append(
-            f"{len(environment.pids)} processes run out of it (in the container's count: {numbers}{more})"
-        )
-    if change.verb is ChangeVerb.REMOVE and environment.origin is Origin.IMAGE:
-        notes.append("it came with the image: its removal frees nothing")
-    return tuple(notes)
+def _lock_name(container_id: str, prefix: str) -> str:
+    """The container is part of it: a folder for temporary files may be shared by several."""
+    name = f"{container_id}\0{prefix.rstrip('/')}"
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -1,167 +1,157 @@
 # Looks after the jobs of job.sh in a container, for container_jobs.py.
 #
-#   /bin/sh -c "$(cat job_control.sh)" control list
-#   /bin/sh -c "$(cat job_control.sh)" control news ID OFFSET MOST     its log from OFFSET on, at most MOST bytes
-#   /bin/sh -c "$(cat job_control.sh)" control results ID              of a plan: what its commands printed
-#   /bin/sh -c "$(cat job_control.sh)" control cancel ID SECONDS       returns when nothing of it runs
-#   /bin/sh -c "$(cat job_control.sh)" control away ID                 removes the traces of one that is over
-#   /bin/sh -c "$(cat job_control.sh)" control place ROOT NAME         where an environment of that name can be
+#   /bin/sh -c "$(cat job_common.sh job_control.sh)" control CONTAINER VERB...
+#       list
+#       news ID OFFSET MOST       its log from OFFSET on, at most MOST bytes
+#       results ID MOST           of a plan: what its commands printed, of each output at most MOST bytes
+#       cancel ID SECONDS         tells it to end for so long, then kills it; returns when nothing of it runs
+#       away ID                   removes the traces of one that is over
+#       place FOLDER NAME...      the first of these places where an environment can be made
+#       lines PID...              command lines of processes
 #
-# Answers with fields that end with NUL, for each job: `job FOLDER UID ALIVE PID START SINCE SIZE STATUS CHANGE`,
-# with ALIVE y or n, STATUS the lines of its file (result, exit code, number of the command, y where what was made
-# was kept), "" before its end. Then for `news` the log; for `results` N times `result NUMBER CODE BYTES BYTES`
-# followed by as many bytes of each output. Last `end`.
-LC_ALL=C
-umask 077
-IFS=' '
-unset CDPATH
-NL='
-'
-own=$$
-give() { printf '%s\0' "$@"; }
-look() { # state, parent, session and start of process $1
-  text=
-  { while IFS= read -r line || [ -n "$line" ]; do text="$text $line"; done <"/proc/$1/stat"; } 2>/dev/null
-  case $text in *') '*) ;; *) return 1;; esac
-  set -f; IFS=' '; set -- ${text##*') '}; set +f
-  state=$1 parent=$2 session=$4 start=${20}
-  case $state in Z|X) return 1;; esac
+# Answers with fields that end with NUL: `me UID`, and for each job: `job FOLDER UID ALIVE PID SINCE SIZE STATUS
+# CHANGE`, with ALIVE y, c where it was told to end, or n; STATUS the lines of its file (result, exit code, number
+# of the command, y where what was made stays), "" before its end. Then for `news` the log; for `results` N times
+# `result NUMBER CODE BYTES BYTES` followed by as many bytes of each output. Last `end`.
+# Only folders that belong to the account they are named after are believed, and only its own are changed.
+container=$1 verb=$2
+shift 2
+home=${HOME:-/root}
+
+know() { # know FOLDER: of this container, with all that a job has
+  read_process "$1/pid" && [ "$last" = "$container" ] || return 1
+  since=$more status=
+  [ -f "$1/status" ] && ! [ -L "$1/status" ] && status=$(cat -- "$1/status" 2>/dev/null)
+  return 0
 }
-slurp() { # slurp FILE: x, its lines
-  x=
-  { while IFS= read -r line || [ -n "$line" ]; do x="$x${x:+$NL}$line"; done <"$1"; } 2>/dev/null
-  IFS=' '
+is_owned() { # is_owned FOLDER: of jobs, by the account in its name, in `owner`
+  [ -d "$1" ] && ! [ -L "$1" ] || return 1
+  owner=${1##*-}
+  [ "$owner" != "$uid" ] || { [ -O "$1" ]; return; }
+  set -- "$1" $(ls -ldn -- "$1" 2>/dev/null)
+  [ "${4:-$owner}" = "$owner" ]
 }
-is_alive() { [ -n "$pid" ] && look "$pid" && [ "$start" = "$begun" ]; }
-know() { # know FOLDER: pid, begun, since, status
-  pid= begun= since=
-  { IFS= read -r pid; IFS= read -r begun; IFS= read -r since; } 2>/dev/null <"$1/pid"
-  IFS=' '
-  slurp "$1/status"; status=$x
+each_folder() { # each_folder FUNCTION
+  for ours in /tmp/envtui-jobs-* /var/tmp/envtui-jobs-* "${home%/}"/.cache/envtui-jobs-* \
+    /root/.cache/envtui-jobs-* /home/*/.cache/envtui-jobs-* /dev/shm/envtui-jobs-*; do
+    is_owned "$ours" && "$1"
+  done
+  return 0
 }
-tell() { # tell FOLDER
-  know "$1"
+tell() { # tell FOLDER, which is known
   alive=n
-  is_alive && alive=y
+  if [ -z "$status" ] && is_at_work; then
+    alive=y
+    [ ! -e "$1/cancelled" ] || alive=c
+  fi
   # it may just have ended
-  [ $alive = y ] || { slurp "$1/status"; status=$x; }
-  uid=${1%/*}; uid=${uid##*-}
-  size=$(wc -c <"$1/log" 2>/dev/null) || size=0
-  slurp "$1/change"
-  give job "$1" "$uid" $alive "$pid" "$begun" "$since" "${size:-0}" "$status" "$x"
+  [ $alive != n ] || know "$1" || return 0
+  size=0 described=
+  [ -f "$1/log" ] && ! [ -L "$1/log" ] && size=$(wc -c <"$1/log")
+  [ -f "$1/change" ] && ! [ -L "$1/change" ] && described=$(cat -- "$1/change" 2>/dev/null)
+  told=${1%/*}
+  give job "$1" "${told##*-}" $alive "$pid" "$since" "$((size))" "$status" "$described"
+}
+put_away() { # put_away FOLDER: with the locks that it left
+  for lock in "${1%/*}"/locks/*; do
+    read_process "$lock/owner" && [ "$more" = "$1" ] && rm -rf -- "$lock"
+  done
+  rm -rf -- "$1"
+  rmdir -- "${1%/*}/locks" "${1%/*}" 2>/dev/null
+}
+list_folder() {
+  for job in "$ours"/*; do
+    [ -d "$job" ] && ! [ -L "$job" ] && know "$job" || continue
+    if [ -e "$job/plan" ] || ! [ -e "$job/log" ]; then
+      # nobody asks any more for what its process has not put away
+      [ "$owner" = "$uid" ] && ! is_at_work && put_away "$job" 2>/dev/null
+      continue
+    fi
+    tell "$job"
+  done
+}
+find_in() {
+  [ -z "$job" ] && know "$ours/$wanted" && ! [ -L "$ours/$wanted" ] && job=$ours/$wanted
 }
 find_job() { # find_job ID: job
-  for job in /tmp/envtui-jobs-*/"$1" /var/tmp/envtui-jobs-*/"$1" "${HOME:-/root}"/.cache/envtui-jobs-*/"$1" \
-    /dev/shm/envtui-jobs-*/"$1"; do
-    [ -d "$job" ] && ! [ -L "$job" ] && [ -e "$job/pid" ] && return 0
-  done
-  give end
-  exit 0
+  job= wanted=$1
+  case $wanted in *[!0-9a-zA-Z]*) ;; *) each_folder find_in;; esac
+  [ -n "$job" ] && know "$job" || { give end; exit 0; }
 }
-clear_locks() { # those of a job that is gone
-  base=${1%/envtui-jobs-*}
-  for lock in "$base"/envtui-locks/* "${1%/*}"/locks/*; do
-    [ -d "$lock" ] && ! [ -L "$lock" ] || continue
-    folder=
-    { IFS= read -r _; IFS= read -r _; IFS= read -r folder; } 2>/dev/null <"$lock/owner"
-    IFS=' '
-    [ "$folder" != "$1" ] || rm -rf -- "$lock"
-  done
-  rmdir -- "$base/envtui-locks" "${1%/*}/locks" 2>/dev/null
+find_own() {
+  find_job "$1"
+  is_owned "${job%/*}" && [ "$owner" = "$uid" ] || { give end; exit 0; }
 }
-put_away() {
-  clear_locks "$1"
-  rm -rf -- "$1"
-  rmdir -- "${1%/*}" 2>/dev/null
-}
-members() { # found: every process of the job but its first: of its kernel session, or descended from it
-  found= family=" $pid "
-  grown=y
-  while [ -n "$grown" ]; do
-    grown=
-    for folder in /proc/[0-9]*; do
-      each=${folder#/proc/}
-      case $family in *" $each "*) continue;; esac
-      [ "$each" != $own ] && look "$each" || continue
-      # the session is the job's own only where its first process leads it
-      if [ "$session" = "$led" ]; then :; else case $family in *" $parent "*) ;; *) continue;; esac; fi
-      family="$family$each " found="$found $each:$start" grown=y
-    done
+cancel() { # cancel SECONDS
+  : >"$job/cancelled"
+  clock
+  first=$now age=0
+  while :; do
+    members
+    if is_alive; then
+      # its own shell ends what is left, and must not be disturbed in putting things in order
+      [ -e "$job/ending" ] && found=
+    else
+      [ -n "$found" ] || break
+    fi
+    if [ $age -ge $(($1 + 8)) ]; then strike KILL
+    elif [ $age -ge "$1" ]; then strike TERM
+    else strike INT
+    fi
+    [ $age -lt $(($1 + 32)) ] || break
+    pause
+    clock
+    age=$((now - first))
   done
 }
-strike() { # strike SIGNAL: every member that still is the one that was found, and has not had it yet
-  for each in $found; do
-    case $struck in *" $1:$each "*) continue;; esac
-    look "${each%%:*}" && [ "$start" = "${each#*:}" ] && kill -s "$1" "${each%%:*}" 2>/dev/null
-    struck="$struck$1:$each "
-  done
-}
-pause() { sleep 0.1 2>/dev/null || { sleep 1; tenths=$((tenths + 9)); }; }
 
-verb=$1
+give me "$uid"
 case $verb in
-  list)
-    for job in /tmp/envtui-jobs-*/* /var/tmp/envtui-jobs-*/* "${HOME:-/root}"/.cache/envtui-jobs-*/* \
-      /dev/shm/envtui-jobs-*/*; do
-      [ -d "$job" ] && ! [ -L "$job" ] && [ -e "$job/pid" ] || continue
-      case $job in */locks) continue;; esac
-      if [ -e "$job/plan" ]; then
-        # nobody asks for it any more
-        know "$job"
-        is_alive || put_away "$job" 2>/dev/null
-        continue
-      fi
-      tell "$job"
-    done;;
+  list) each_folder list_folder;;
   news)
-    find_job "$2"
+    find_job "$1"
     tell "$job"
-    tail -c "+$(($3 + 1))" "$job/log" 2>/dev/null | head -c "$4"
-    exit;;
+    [ "$3" -gt 0 ] && [ -f "$job/log" ] && ! [ -L "$job/log" ] &&
+      tail -c "+$(($2 + 1))" "$job/log" 2>/dev/null | head -c "$3"
+    exit 0;;
   results)
-    find_job "$2"
+    find_job "$1"
     tell "$job"
     { while IFS=' ' read -r number code; do
-      out=$(wc -c <"$job/out.$number") err=$(wc -c <"$job/err.$number")
-      give result "$number" "$code" $((out)) $((err))
-      cat "$job/out.$number" "$job/err.$number"
+      out=$(($(wc -c <"$job/out.$number"))) err=$(($(wc -c <"$job/err.$number")))
+      [ $out -le "$2" ] || out=$2
+      [ $err -le "$2" ] || err=$2
+      give result "$number" "$code" $out $err
+      head -c "$out" "$job/out.$number"
+      head -c "$err" "$job/err.$number"
     done <"$job/codes"; } 2>/dev/null;;
   cancel)
-    find_job "$2"
+    find_own "$1"
+    [ -n "$status" ] || ! is_at_work || cancel "$2"
     know "$job"
-    limit=$(($3 * 10)) tenths=0
-    led=none
-    if [ -z "$status" ] && is_alive; then
-      [ "$session" != "$pid" ] || led=$pid
-      : >"$job/cancelled"
-      struck=' '
-      while is_alive && [ $tenths -lt $limit ]; do
-        if ! [ -e "$job/ending" ]; then
-          members
-          if [ $tenths -ge $((limit * 3 / 4)) ]; then strike KILL
-          elif [ $tenths -ge $((limit / 2)) ]; then strike TERM
-          else strike INT
-          fi
-        fi
-        pause
-        tenths=$((tenths + 1))
-      done
-      # what is left of it, should its first process be gone
-      if ! is_alive; then
-        members
-        [ -z "$found" ] || { strike TERM; pause; pause; pause; strike KILL; }
-      fi
-    fi
     tell "$job";;
   away)
-    find_job "$2"
-    know "$job"
-    if is_alive; then tell "$job"; else put_away "$job"; fi;;
+    find_own "$1"
+    if is_at_work; then tell "$job"; else put_away "$job"; fi;;
   place)
-    if [ -n "$2" ] && { [ -w "$2/envs" ] || { ! [ -e "$2/envs" ] && [ -w "$2" ]; }; }; then
-      give place "$2/envs/$3"
-    else
-      give place "${HOME:-/root}/.conda/envs/$3"
-    fi;;
+    while [ $# -gt 1 ]; do
+      case $1 in "~"/*) at=${home%/}/${1#"~/"};; *) at=$1;; esac
+      at=${at%/}/$2
+      if [ -e "$at" ] || [ -L "$at" ]; then there=y; else there=n; fi
+      up=${at%/*}
+      has_parent=n
+      [ -d "${up:-/}" ] && has_parent=y
+      while [ -n "$up" ] && ! [ -e "$up" ] && ! [ -L "$up" ]; do up=${up%/*}; done
+      up=${up:-/}
+      may=n
+      [ -d "$up" ] && [ -w "$up" ] && may=y
+      give place "$at" $there $has_parent $may
+      shift 2
+    done;;
+  lines)
+    for number; do
+      x=$(tr '\0' ' ' <"/proc/$number/cmdline" 2>/dev/null | head -c 400)
+      give line "$number" "$x"
+    done;;
 esac
 give end

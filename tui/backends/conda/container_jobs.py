@@ -44,6 +44,10 @@ _ID_CHARACTERS = frozenset("0123456789abcdef")
 _ID_LENGTH = 16
 
 
+class NoShell(ChangeError):
+    """Nothing can be run in the container, so that no job of ours can be in it either."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToldJob:
     """What a container tells of a job.
@@ -162,7 +166,7 @@ class ContainerJobs:
         argv, content = self._argv(job_id, order)
         deadline = Deadline(_START_SECONDS)
         try:
-            _, stream = commands.attach(self._http, self._id, argv, deadline, self._user)
+            exec_path, stream = commands.attach(self._http, self._id, argv, deadline, self._user)
         except EngineRefused as error:
             if commands.code_in(error.detail) is None:
                 raise
@@ -171,7 +175,13 @@ class ContainerJobs:
             if content:
                 stream.send_all(content)
             stream.end_input()
-            return _start_in(_outputs(stream, deadline))
+            began = _start_in(_outputs(stream, deadline))
+            if not began.answer:
+                # engines before 23 say so on the output of what they could not start
+                code = commands.exit_code(self._http, exec_path, deadline, True)
+                if code in (commands.CANNOT_RUN, commands.NOT_FOUND):
+                    raise _no_shell()
+            return began
         except (TimeoutError, EngineError) as error:
             # it may have begun unseen, or be about to
             with contextlib.suppress(EngineError, ChangeError):
@@ -306,8 +316,8 @@ class ContainerJobs:
         return _text(head[1]), head[2]
 
 
-def _no_shell() -> ChangeError:
-    return ChangeError(
+def _no_shell() -> NoShell:
+    return NoShell(
         "Nothing can be run in the container",
         "it has no shell, or its account can't run it",
         "Environments are changed by a shell in their container",

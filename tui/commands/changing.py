@@ -107,8 +107,21 @@ class Undertaking:
             say("nothing was changed")
             return FAILED
         with Interrupts() as interrupts:
+            self._note()
             job = self.backend.start(self.container, self.change)
             return follow(self, job, interrupts)
+
+    def _note(self) -> None:
+        """Have the screen find the job by itself, should it be left running."""
+        if self.workstation.is_demo:
+            return
+        from tui.backends.conda.kept_jobs import KeptJobs
+        from tui.paths import state_folder
+
+        try:
+            KeptJobs(state_folder() / "changes").note(self.container.id, self.container.name)
+        except EnvtuiError as error:
+            say(f"the screen will not find this job by itself: {error.one_line()}")
 
     def _plan(self, interrupts: Interrupts) -> ChangePlan | None:
         """What it would do; None where somebody called it off."""

@@ -145,8 +145,8 @@ class EnvtuiApp(App[None]):
     def pop_screen(self) -> AwaitComplete:
         """Take the topmost screen away; not for one that was closed before.
 
-        Textual's palette closes itself for the entry that was chosen, and again for an esc that came before the
-        choice had reached it; the second time would take what is below it, and at last the main screen.
+        Textual's palette closes itself for the entry that was chosen, and again for an esc that came before
+        the choice had reached it; the second time would take what is below it, at last the main screen.
         """
         closing = active_message_pump.get(None)
         if isinstance(closing, Screen) and closing not in self.screen_stack:

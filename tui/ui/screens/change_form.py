@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
@@ -13,6 +14,7 @@ from textual.widgets import Input, Label, Static
 
 from tui.model.errors import EnvtuiError
 from tui.ui.bridge import Bridge
+from tui.ui.ordered_keys import OrderedKeys
 from tui.ui.text import printable
 
 T = TypeVar("T")
@@ -40,17 +42,13 @@ class Field:
     complaint: Callable[[str], str | None] = lambda _: None
 
 
-class ChangeForm(ModalScreen[T | None], Generic[T]):
+class ChangeForm(OrderedKeys, ModalScreen[T | None], Generic[T]):
     """Gives back what `resolve` makes of the values, None when it is given up.
 
     `resolve` blocks and is called on a thread: it may read a file. What it raises is shown; the form stays.
     """
 
-    BINDINGS = [  # noqa: RUF012 - Textual's type
-        ("escape", "cancel"),
-        ("down", "app.focus_next"),
-        ("up", "app.focus_previous"),
-    ]
+    BINDINGS = [("escape", "cancel")]  # noqa: RUF012 - Textual's type
     _KEYS = "tab next · enter goes on, nothing is done yet · esc cancels"
 
     def __init__(
@@ -88,6 +86,19 @@ class ChangeForm(ModalScreen[T | None], Generic[T]):
     def on_mount(self) -> None:
         """The first line has the keys."""
         self.query(Input).first().focus()
+
+    def take_key(self, event: events.Key) -> bool:
+        """To another line at once: what is typed behind the key is for that one."""
+        move = {
+            "tab": self.focus_next,
+            "down": self.focus_next,
+            "shift+tab": self.focus_previous,
+            "up": self.focus_previous,
+        }.get(event.key)
+        if move is None:
+            return False
+        move()
+        return True
 
     @property
     def values(self) -> Values:

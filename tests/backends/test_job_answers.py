@@ -8,14 +8,8 @@ from dataclasses import fields, replace
 import pytest
 
 from tui.backends.conda.change_text import change_from, change_text
-from tui.backends.conda.container_jobs import (
-    ContainerJobs,
-    JobOrder,
-    ToldJob,
-    _jobs_in,
-    _results_in,
-    _start_in,
-)
+from tui.backends.conda.container_jobs import ContainerJobs, JobOrder
+from tui.backends.conda.job_answers import ToldJob, jobs_in, results_in, start_in
 from tui.backends.conda.job_ends import ended
 from tui.backends.conda.manager_commands import Command, CommandResult
 from tui.backends.docker.endpoint import find
@@ -83,7 +77,7 @@ def test_jobs_that_nobody_of_us_has_begun_are_left_out() -> None:
         good.replace(b"100", b"1e9"),
         good.replace(b"100", b"inf"),
     ]
-    found = [job for job, _ in _jobs_in(b"".join([*bad, good, b"job\0cut"]))]
+    found = [job for job, _ in jobs_in(b"".join([*bad, good, b"job\0cut"]))]
     assert [(job.id, job.is_alive, job.is_ending, job.pid, job.since) for job in found] == [
         ("a" * 16, True, True, 7, 100.0)
     ]
@@ -91,16 +85,16 @@ def test_jobs_that_nobody_of_us_has_begun_are_left_out() -> None:
 
 def test_outputs_of_plans_are_cut_where_they_say() -> None:
     told = b"result\0001\0000\0006\0003\0out\0utERRresult\0002\0007\0000\0004\0boomend\0"
-    assert _results_in(told) == [CommandResult(0, b"out\0ut", b"ERR"), CommandResult(7, b"", b"boom")]
-    assert _results_in(b"result\0001\0x\0006\0003\0") == [] == _results_in(b"end\0")
+    assert results_in(told) == [CommandResult(0, b"out\0ut", b"ERR"), CommandResult(7, b"", b"boom")]
+    assert results_in(b"result\0001\0x\0006\0003\0") == [] == results_in(b"end\0")
 
 
 def test_a_beginning_comes_in_pieces_or_is_a_complaint() -> None:
-    assert _start_in(iter((b"star", b"ted\x007\x00100\0/tmp", b"/x\0"))).details == ("7", "100", "/tmp/x")
-    assert _start_in(iter((b"refused\0absent\0/a b\0",))).details == ("absent", "/a b")
-    complaint = _start_in(iter((b"\0sh: not", b" today\n")))
+    assert start_in(iter((b"star", b"ted\x007\x00100\0/tmp", b"/x\0"))).details == ("7", "100", "/tmp/x")
+    assert start_in(iter((b"refused\0absent\0/a b\0",))).details == ("absent", "/a b")
+    complaint = start_in(iter((b"\0sh: not", b" today\n")))
     assert (complaint.answer, complaint.details) == ("", ("sh: not today",))
-    assert _start_in(iter(())).answer == ""
+    assert start_in(iter(())).answer == ""
 
 
 @pytest.mark.parametrize(

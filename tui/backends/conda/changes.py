@@ -18,9 +18,9 @@ from tui.backends.conda.container_jobs import (
     JobOrder,
     NoShell,
     Place,
-    ToldJob,
 )
 from tui.backends.conda.environments import ContainerEnvironments
+from tui.backends.conda.job_answers import ToldJob
 from tui.backends.conda.job_ends import ended
 from tui.backends.conda.manager_commands import plan_commands_of, read_plan, read_progress
 from tui.backends.conda.new_prefixes import best_maker, check_name

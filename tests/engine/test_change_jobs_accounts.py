@@ -16,7 +16,14 @@ from tui.backends.conda.changes import DockerChanges
 from tui.model.changes import ChangeJob, ChangeState, ChangeVerb, EnvironmentChange
 from tui.model.containers import Container
 from tui.model.environments import EnvironmentKind
-from tui.model.errors import ChangeCancelled, ChangeLost, ChangeRefused, ChangeUnderWay, NoManager
+from tui.model.errors import (
+    ChangeCancelled,
+    ChangeError,
+    ChangeLost,
+    ChangeRefused,
+    ChangeUnderWay,
+    NoManager,
+)
 
 _NEW = f"{ROOT}/envs/new"
 _ANN = "1000"
@@ -348,3 +355,13 @@ def test_a_command_of_the_engine_leads_its_session(change_box: ChangeBox) -> Non
     job = box.end(container, box.changes.start(container, create(container, _NEW, ("rig-part00",))))
     lines = box.shell(container, 'cat /tmp/envtui-jobs-0/"$1"/pid', job.id).splitlines()
     assert lines[0] == lines[3] == str(job.pid) and lines[5] == container.id
+
+
+def test_a_container_without_a_shell_has_no_jobs_and_gets_none(change_box: ChangeBox) -> None:
+    box = change_box
+    container = box.run()
+    box.shell(container, "mv /bin/sh /bin/gone")
+    assert box.changes.jobs(container) == []
+    with pytest.raises(ChangeError) as caught:
+        box.changes.start(container, create(container, _NEW))
+    assert "no shell" in caught.value.one_line()

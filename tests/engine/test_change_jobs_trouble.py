@@ -286,3 +286,16 @@ def test_environment_on_a_mount_is_not_removed(change_box: ChangeBox, tmp_path: 
         box.changes.start(container, of(box.listed(container)[prefix], container, ChangeVerb.REMOVE))
     assert "mount" in caught.value.one_line()
     assert box.has(container, f"{prefix}/conda-meta/history")
+
+
+def test_engine_that_stands_still_is_said_and_the_job_goes_on(change_box: ChangeBox) -> None:
+    box = change_box
+    container = box.run(step=0.1)
+    job = box.changes.start(container, create(container, _NEW))
+    box.engine.freeze()
+    try:
+        with pytest.raises(EngineError):
+            box.changes.news(container, job, 0)
+    finally:
+        box.engine.thaw()
+    assert box.end(container, job).state is ChangeState.DONE

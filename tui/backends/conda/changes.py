@@ -12,8 +12,15 @@ from collections.abc import Callable, Sequence
 
 from tui.backends.conda.change_guards import guards_of, refused_words
 from tui.backends.conda.command import Command, CommandResult, checked_path, shown
-from tui.backends.conda.container_jobs import PATIENCE_SECONDS, ContainerJobs, JobOrder, Place, ToldJob
+from tui.backends.conda.container_jobs import (
+    PATIENCE_SECONDS,
+    ContainerJobs,
+    JobOrder,
+    NoShell,
+    Place,
+)
 from tui.backends.conda.environments import ContainerEnvironments
+from tui.backends.conda.job_answers import ToldJob
 from tui.backends.conda.job_ends import ended
 from tui.backends.conda.manager_commands import plan_commands_of, read_plan, read_progress
 from tui.backends.conda.new_prefixes import best_maker, check_name
@@ -143,9 +150,13 @@ class DockerChanges:
     def jobs(self, container: Container) -> Sequence[ChangeJob]:
         """The jobs that are in the container, oldest first. Raises a ChangeError or EngineError."""
         jobs = self._jobs(container, "")
+        try:
+            found = jobs.jobs()
+        except NoShell:
+            return []
         return [
             self._as_job(container, told, told.change, self._end_of_log(jobs, told))
-            for told in jobs.jobs()
+            for told in found
             if told.change is not None
         ]
 

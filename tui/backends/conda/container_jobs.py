@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from tui.backends.conda.change_text import change_from, change_text
+from tui.backends.conda.change_text import change_text
 from tui.backends.conda.command import FILE, Command, CommandResult, file_name
+from tui.backends.conda.job_answers import (
+    MOST_ANSWER_BYTES,
+    JobStart,
+    ToldJob,
+    jobs_in,
+    one_in,
+    outputs,
+    results_in,
+    start_in,
+    text,
+)
 from tui.backends.deadline import Deadline
 from tui.backends.docker import exec as commands
-from tui.backends.docker.frames import FrameSplitter
-from tui.backends.docker.hijack import HijackedSocket
 from tui.backends.docker.http import EngineHttp
 from tui.model.changes import EnvironmentChange
 from tui.model.errors import (
@@ -25,7 +34,6 @@ from tui.model.errors import (
     EngineRefused,
     EngineTimeout,
 )
-from tui.model.logs import Stream
 
 #: How long a job is only told to end: conda rolls back what it has done, as fast as the disk allows.
 PATIENCE_SECONDS = 20
@@ -35,46 +43,13 @@ _QUESTION_SECONDS, _START_SECONDS = 15.0, 30.0
 _CANCEL_GRACE_SECONDS = 38.0
 _MOST_RESULT_BYTES = 16 << 20
 _MOST_LIST_BYTES = 8 << 20
-_MOST_ANSWER_BYTES = 64 << 10
 # One argument of Linux holds 128 kB.
 _MOST_CHANGE_BYTES = 100_000
 _ROOT = "0"
-_JOB_FIELDS = 9
-_ID_CHARACTERS = frozenset("0123456789abcdef")
-_ID_LENGTH = 16
 
 
-@dataclass(frozen=True, slots=True)
-class ToldJob:
-    """What a container tells of a job.
-
-    Attributes:
-        id, folder: its name, and where it is kept.
-        uid: of who runs it; "" where not known.
-        is_alive: something of it runs.
-        is_ending: and was told to end.
-        pid: of its first process.
-        since: epoch seconds by the container's clock.
-        log_bytes: what it has printed.
-        result: "done", "failed" or "cancelled"; "" before its end.
-        exit_code, number: of the command that was the last.
-        is_kept: what it made is still there, although it failed.
-        change: its description, None where it can't be read.
-    """
-
-    id: str
-    folder: str
-    uid: str
-    is_alive: bool
-    is_ending: bool
-    pid: int
-    since: float
-    log_bytes: int
-    result: str
-    exit_code: int
-    number: int
-    is_kept: bool
-    change: EnvironmentChange | None
+class NoShell(ChangeError):
+    """Nothing can be run in the container, so that no job of ours can be in it either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +75,6 @@ class JobOrder:
     keeps_parts: bool = False
     undo_before: int = 0
     is_plan: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class JobStart:
-    """How a job began, or why it did not.
-
-    Attributes:
-        answer: "started", "locked", "refused", "nowhere", "cancelled", or "" for what a shell complained of.
-        details: what was told with it.
-    """
-
-    answer: str
-    details: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +124,7 @@ class ContainerJobs:
         argv, content = self._argv(job_id, order)
         deadline = Deadline(_START_SECONDS)
         try:
-            _, stream = commands.attach(self._http, self._id, argv, deadline, self._user)
+            exec_path, stream = commands.attach(self._http, self._id, argv, deadline, self._user)
         except EngineRefused as error:
             if commands.code_in(error.detail) is None:
                 raise
@@ -171,7 +133,13 @@ class ContainerJobs:
             if content:
                 stream.send_all(content)
             stream.end_input()
-            return _start_in(_outputs(stream, deadline))
+            began = start_in(outputs(stream, deadline))
+            if not began.answer:
+                # engines before 23 say so on the output of what they could not start
+                code = commands.exit_code(self._http, exec_path, deadline, True)
+                if code in (commands.CANNOT_RUN, commands.NOT_FOUND):
+                    raise _no_shell()
+            return began
         except (TimeoutError, EngineError) as error:
             # it may have begun unseen, or be about to
             with contextlib.suppress(EngineError, ChangeError):
@@ -187,12 +155,12 @@ class ContainerJobs:
     def jobs(self) -> list[ToldJob]:
         """All that are there, oldest first; plans are left out. Raises an EngineError or ChangeError."""
         uid, answer = self._ask("list", most_bytes=_MOST_LIST_BYTES)
-        found = {job.id: job for job, _ in _jobs_in(answer)}
+        found = {job.id: job for job, _ in jobs_in(answer)}
         if uid != _ROOT:
             with contextlib.suppress(ChangeError, EngineRefused):
                 _, answer = self._ask("list", most_bytes=_MOST_LIST_BYTES, user=_ROOT)
                 # root without its rights sees less
-                found = {job.id: job for job, _ in _jobs_in(answer)} | found
+                found = {job.id: job for job, _ in jobs_in(answer)} | found
         return sorted(found.values(), key=lambda job: (job.since, job.id))
 
     def news(self, job_id: str, offset: int, most_bytes: int) -> tuple[ToldJob, bytes]:
@@ -209,14 +177,14 @@ class ContainerJobs:
         """What the commands of a plan printed, as far as they were run. Raises as `news`."""
         most = _MOST_RESULT_BYTES
         _, rest = self._seen("results", job_id, str(most // 4), most_bytes=most + _MOST_CHANGE_BYTES)
-        return _results_in(rest)
+        return results_in(rest)
 
     def cancel(self, job_id: str) -> ToldJob:
         """End a job; returns when nothing of it runs, or after a minute. Raises as `news`."""
         told, _ = self.news(job_id, 0, 0)
         seconds = self._patience + _CANCEL_GRACE_SECONDS
         _, answer = self._ask("cancel", job_id, str(self._patience), seconds=seconds, user=told.uid)
-        return _one_in(answer)[0]
+        return one_in(answer)[0]
 
     def put_away(self, job_id: str) -> None:
         """Remove what is left of a job that is over. Raises an EngineError."""
@@ -231,7 +199,7 @@ class ContainerJobs:
         found = []
         while len(fields) > 5 and fields[0] == b"place":
             is_taken, has_parent, is_writable = (each == b"y" for each in fields[2:5])
-            found.append(Place(_text(fields[1]), is_taken, has_parent, is_writable))
+            found.append(Place(text(fields[1]), is_taken, has_parent, is_writable))
             fields = fields[5:]
         if len(found) != len(wanted):
             raise ChangeError("Not made", "the container does not tell where environments can be")
@@ -243,7 +211,7 @@ class ContainerJobs:
         fields = answer.split(b"\0")
         found = {}
         while len(fields) > 3 and fields[0] == b"line":
-            if line := _text(fields[2]).strip():
+            if line := text(fields[2]).strip():
                 found[int(fields[1])] = line
             fields = fields[3:]
         return found
@@ -275,20 +243,20 @@ class ContainerJobs:
         """What is told of one job to its account, or to root. Raises ChangeLost where there is none."""
         uid, answer = self._ask(*words, most_bytes=most_bytes)
         try:
-            return _one_in(answer)
+            return one_in(answer)
         except ChangeLost:
             if uid == _ROOT:
                 raise
         with contextlib.suppress(EngineRefused):
             _, answer = self._ask(*words, most_bytes=most_bytes, user=_ROOT)
-        return _one_in(answer)
+        return one_in(answer)
 
     def _ask(
         self,
         verb: str,
         *words: str,
         seconds: float = _QUESTION_SECONDS,
-        most_bytes: int = _MOST_ANSWER_BYTES + 2 * _MOST_CHANGE_BYTES,
+        most_bytes: int = MOST_ANSWER_BYTES + 2 * _MOST_CHANGE_BYTES,
         user: str | None = None,
     ) -> tuple[str, bytes]:
         """The number of the account that answers, and its answer."""
@@ -301,13 +269,13 @@ class ContainerJobs:
             raise _no_shell()
         head = result.stdout.split(b"\0", 2)
         if len(head) < 3 or head[0] != b"me":
-            said = _text(result.stderr or result.stdout)[:200].strip()
+            said = text(result.stderr or result.stdout)[:200].strip()
             raise ChangeError("The container's shell answers something else", said or "nothing")
-        return _text(head[1]), head[2]
+        return text(head[1]), head[2]
 
 
-def _no_shell() -> ChangeError:
-    return ChangeError(
+def _no_shell() -> NoShell:
+    return NoShell(
         "Nothing can be run in the container",
         "it has no shell, or its account can't run it",
         "Environments are changed by a shell in their container",
@@ -318,92 +286,3 @@ def _no_shell() -> ChangeError:
 def _script(name: str) -> str:
     folder = files("tui.backends.conda")
     return "".join((folder / each).read_text(encoding="ascii") for each in ("job_common.sh", name))
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
-
-
-# -- what job.sh answers
-
-
-def _outputs(stream: HijackedSocket, deadline: Deadline) -> Iterator[bytes]:
-    """What it prints, until nothing more can come."""
-    splitter = FrameSplitter()
-    while block := stream.recv(seconds=deadline.remaining()):
-        for kind, payload in splitter.feed(block):
-            if kind == Stream.STDOUT:
-                yield payload
-            elif kind == Stream.STDERR:
-                # the shell's own complaint
-                yield b"\0" + payload[:200]
-
-
-def _start_in(pieces: Iterator[bytes]) -> JobStart:
-    answer = b""
-    wanted = {b"started": 4, b"locked": 2, b"refused": 3, b"nowhere": 1, b"cancelled": 1}
-    for piece in pieces:
-        answer += piece
-        parts = answer.split(b"\0")
-        count = wanted.get(parts[0])
-        if count is not None and len(parts) > count:
-            return JobStart(parts[0].decode(), tuple(_text(part) for part in parts[1:count]))
-        if len(answer) > _MOST_ANSWER_BYTES:
-            break
-    return JobStart("", (_text(answer.replace(b"\0", b" ").strip())[:400],))
-
-
-# -- what job_control.sh answers
-
-
-def _jobs_in(answer: bytes) -> Iterator[tuple[ToldJob, bytes]]:
-    """Each job, with all that comes behind it."""
-    while answer.startswith(b"job\0"):
-        parts = answer.split(b"\0", _JOB_FIELDS)
-        if len(parts) <= _JOB_FIELDS:
-            return
-        answer = parts[_JOB_FIELDS]
-        with contextlib.suppress(ValueError):
-            yield _job(parts), answer
-
-
-def _one_in(answer: bytes) -> tuple[ToldJob, bytes]:
-    for found in _jobs_in(answer):
-        return found
-    raise ChangeLost("The job is gone", "the container knows nothing of it any more")
-
-
-def _job(parts: Sequence[bytes]) -> ToldJob:
-    folder, uid, alive, pid, since, size, status, change = (_text(each) for each in parts[1:_JOB_FIELDS])
-    lines = [*status.split("\n"), "", "", "", ""]
-    job_id = folder.rpartition("/")[2]
-    if len(job_id) != _ID_LENGTH or not _ID_CHARACTERS.issuperset(job_id):
-        raise ValueError(job_id)
-    return ToldJob(
-        id=job_id,
-        folder=folder,
-        uid=uid if uid.isdecimal() else "",
-        is_alive=alive != "n",
-        is_ending=alive == "c",
-        pid=int(pid or 0),
-        since=float(int(since or 0)),
-        log_bytes=int(size or 0),
-        result=lines[0],
-        exit_code=int(lines[1] or 0),
-        number=int(lines[2] or 0),
-        is_kept=lines[3] == "y",
-        change=change_from(change),
-    )
-
-
-def _results_in(rest: bytes) -> list[CommandResult]:
-    found: list[CommandResult] = []
-    while rest.startswith(b"result\0"):
-        _, _, code, out, err, rest = (*rest.split(b"\0", 5), b"", b"", b"", b"")[:6]
-        try:
-            out_bytes, err_bytes = int(out), int(err)
-            found.append(CommandResult(int(code), rest[:out_bytes], rest[out_bytes : out_bytes + err_bytes]))
-        except ValueError:
-            break
-        rest = rest[out_bytes + err_bytes :]
-    return found

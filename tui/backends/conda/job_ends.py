@@ -7,7 +7,7 @@ import dataclasses
 import shlex
 
 from tui.backends.conda.command import shown
-from tui.backends.conda.container_jobs import ToldJob
+from tui.backends.conda.job_answers import ToldJob
 from tui.backends.conda.manager_commands import commands_of, read_failure
 from tui.model.changes import ChangeState, ChangeVerb, EnvironmentChange
 from tui.model.errors import ChangeCancelled, ChangeError, ChangeFailed, ChangeLost

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.commands.change_hosts import Host
@@ -48,8 +46,16 @@ class TestCopy:
         assert "vision" in host.labels("llm-finetune")
 
     def test_by_archive_onto_something(self, host: Host) -> None:
-        code, out, err = host.run("copy", "dl-dev/base", "llm-finetune", "--by", "archive", "--yes", "--json")
-        assert code == 1 and json.loads(out)["state"] == "failed" and "there" in err
+        host.json("copy", "dl-dev/vision", "llm-finetune", "--by", "archive", "--yes")
+        for more in ("--yes", "--dry-run"):
+            code, out, err = host.run(
+                "copy", "dl-dev/vision", "llm-finetune", "--by", "archive", more, "--json"
+            )
+            assert (code, out) == (1, "") and "there" in err
+
+    def test_base_is_not_carried(self, host: Host) -> None:
+        code, out, err = host.run("copy", "dl-dev/base", "serve-qwen", "--by", "archive", "--yes", "--json")
+        assert (code, out) == (1, "") and "base" in err
 
     def test_from_a_stopped_one(self, host: Host) -> None:
         assert host.json("copy", "eval-suite/base", "llm-finetune/old", "--yes")["state"] == "done"

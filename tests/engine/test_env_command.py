@@ -170,7 +170,7 @@ def test_two_of_the_program_at_once_the_second_is_refused(change_box: ChangeBox)
     container = box.run("lab", step=0.3)
     argv = [*ENVTUI, "env", "install", "--host", box.engine.host, "lab/train", "-y", "rig-meta"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1) as first:
-        until(lambda: box.changes.jobs(container), message="the first is at work")
+        until(lambda: box.changes.jobs(container), 120, "the first is at work")
         second = env(box, "remove", "lab/train", "-y")
         assert second.returncode == 1 and "under way" in second.stderr
         first.communicate(timeout=_SECONDS)

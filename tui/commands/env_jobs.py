@@ -65,7 +65,7 @@ def run_jobs(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     backend = backend_of(workstation, settings, _READ_ONLY)
     listed, _ = workstation.containers.containers()
     if options.container is None:
-        running = (each for each in listed if each.state is ContainerState.RUNNING)
+        running = filter(_runs, listed)
         chosen = sorted(running, key=lambda each: each.name.casefold())
     else:
         chosen = [find_container(listed, options.container)]
@@ -85,6 +85,10 @@ def run_jobs(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _print_people(jobs)
     sys.stdout.flush()
     failed = [(container, error) for container, _, error in answers if error is not None]
+    if failed and options.container is None:
+        # one that has ended meanwhile has no job that runs
+        running_now = {each.id for each in workstation.containers.containers()[0] if _runs(each)}
+        failed = [(container, error) for container, error in failed if container.id in running_now]
     if options.forget:
         for container, found, _ in answers:
             for job in found:
@@ -95,6 +99,10 @@ def run_jobs(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if not jobs and not failed and not options.json and sys.stdout.isatty():
         say("no environment is being changed")
     return 1 if failed else 0
+
+
+def _runs(container: Container) -> bool:
+    return container.state is ContainerState.RUNNING
 
 
 def _print_people(jobs: Sequence[ChangeJob]) -> None:

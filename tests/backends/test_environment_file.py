@@ -188,3 +188,16 @@ def test_faults_name_file_line_found_and_expected(text: str, line: int, found: s
 def test_tags_make_nothing() -> None:
     file = read_environment_file("name: !!python/object/apply:os.system ['true']\n".replace("['true']", "x"))
     assert file.name == "x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'name: "\\UFFFFFFFF"\ndependencies: [python]\n',
+        "%YAML 1." + "9" * 5000 + "\n---\ndependencies: [python]\n",
+        'name: "\\ud800"\ndependencies: [python]\n',
+    ],
+)
+def test_what_breaks_the_yaml_reader_itself_is_a_fault_of_the_file(text: str) -> None:
+    with pytest.raises(FileFault):
+        read_environment_file(text, "environment.yml")

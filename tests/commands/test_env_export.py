@@ -32,7 +32,7 @@ def test_the_text_and_what_is_not_in_it(run_env: RunEnv) -> None:
     assert "mylib" in lines[0] and "wheeled" in lines[1]
 
 
-@pytest.mark.parametrize(("format", "said"), [("yml", "numpy=1.26.4"), ("history", "python=3.11"),
+@pytest.mark.parametrize(("format", "said"), [("yml", "numpy==1.26.4"), ("history", "python=3.11"),
                                               ("explicit", "@EXPLICIT")])  # fmt: skip
 def test_formats(run_env: RunEnv, format: str, said: str) -> None:
     code, out, _ = run_env(host(), "export", "dl-dev/vision", "--format", format)
@@ -58,7 +58,7 @@ def test_a_new_file_appears_and_one_that_is_there_stays(run_env: RunEnv, tmp_pat
     file = tmp_path / "with space.yml"
     assert run_env(host(), "export", "dl-dev/vision", "--output", str(file))[:2] == (0, "")
     whole = file.read_text()
-    assert "numpy=1.26.4" in whole
+    assert "numpy==1.26.4" in whole
     file.write_text("mine")
     code, out, err = run_env(host(), "export", "dl-dev/vision", "--output", str(file))
     assert (code, out, file.read_text()) == (1, "", "mine")

@@ -66,7 +66,7 @@ def test_every_version_without_builds_and_prefix() -> None:
         "name": "vision",
         "channels": ["conda-forge", "pytorch", "nodefaults"],
         "dependencies": [
-            "numpy=1.26.4", "pip=24.0", "python=3.11.9", "pytorch::pytorch=2.3.1",
+            "numpy==1.26.4", "pip==24.0", "python==3.11.9", "pytorch::pytorch==2.3.1",
             {"pip": ["einops==0.8.0", "timm==1.0.9", "tools @ git+https://git.example/tools.git@4f2a"]},
         ],
     }  # fmt: skip
@@ -91,7 +91,7 @@ def test_what_the_records_say_was_asked_for_where_there_is_no_history() -> None:
 def test_where_nothing_says_what_was_asked_for_all_is_listed_and_that_is_said() -> None:
     silent = replace(VISION, history_specs=(), conda=(conda("python", "3.11.9"),), pip=())
     exported = export(silent, ExportFormat.HISTORY)
-    assert loaded(exported)["dependencies"] == ["python=3.11.9"]
+    assert loaded(exported)["dependencies"] == ["python==3.11.9"]
     assert "every package is listed" in exported.notes[0]
 
 

@@ -384,3 +384,14 @@ def test_the_pairs_follow_the_projects_own_count() -> None:
         major, minor = each.torch
         assert each.torchvision == (0, minor + 15 if major == 2 else minor + 1)
         assert each.torchaudio == (each.torch if major == 2 else (0, minor))
+
+
+def test_lines_of_pip_that_hold_only_somewhere_are_no_contradiction() -> None:
+    text = (
+        "channels: [conda-forge]\ndependencies:\n- python=3.12\n- pip\n- pip:\n"
+        "  - torch==2.6.0; sys_platform == 'darwin'\n"
+        "  - torch==2.9.0+cu130; sys_platform == 'win32'\n"
+        "  - torchvision==0.24.0; sys_platform == 'win32'\n"
+    )
+    file = read_environment_file(text, "environment.yml")
+    assert check(file, environment_rules(), DriverFacts("570.10"), cuda_table()) == ()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from tui.commands.table import aligned, fitted
 from tui.model.changes import ChangeJob, ChangePlan, EnvironmentChange, PackageChange, Progress
@@ -18,17 +19,24 @@ _NOTHING = "–"
 
 def say(line: str) -> None:
     """One line on stderr; foreign text may be in it."""
-    print(f"envtui: {printable(line)}", file=sys.stderr, flush=True)
+    tell(f"envtui: {printable(line)}", sys.stderr)
+
+
+def tell(text: str, stream: TextIO) -> None:
+    """Print; whoever has read enough of it does not stop what was asked for."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # what is left in its buffer must not complain at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 # -- for people
 
 
-def print_plan(plan: ChangePlan) -> None:
-    """What would be done, on standard output."""
-    for line in fitted(_plan_lines(plan)):
-        print(line)
-    sys.stdout.flush()
+def print_plan(plan: ChangePlan, stream: TextIO) -> None:
+    """What would be done."""
+    tell("\n".join(fitted(_plan_lines(plan))), stream)
 
 
 def _plan_lines(plan: ChangePlan) -> Iterator[str]:

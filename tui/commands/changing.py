@@ -16,6 +16,7 @@ from tui.commands.change_output import (
     print_plan,
     progress_words,
     say,
+    tell,
 )
 from tui.commands.interrupts import Background, Interrupts
 from tui.commands.log_lines import LogLines
@@ -97,12 +98,15 @@ class Undertaking:
             return interrupts.exit_code
         if self.options.dry_run:
             if self.options.json:
-                print(json.dumps(plan_json(plan), indent=2))
+                tell(json.dumps(plan_json(plan), indent=2), sys.stdout)
             else:
-                print_plan(plan)
+                print_plan(plan, sys.stdout)
             return DONE
         if not self.options.json:
-            print_plan(plan)
+            print_plan(plan, sys.stdout)
+        elif not self.options.yes:
+            # nobody agrees to what was not shown
+            print_plan(plan, sys.stderr)
         if not self.options.yes and not agreed(f"{change_words(self.change)}?", self.typed):
             say("nothing was changed")
             return FAILED
@@ -257,7 +261,7 @@ def _left_running(container: Container, job: ChangeJob) -> None:
 def _tell_end(undertaking: Undertaking, job: ChangeJob, log: LogLines) -> None:
     """How it ended: an object for scripts, a line for people."""
     if undertaking.options.json:
-        print(json.dumps(outcome_json(job, list(log.tail)), indent=2))
+        tell(json.dumps(outcome_json(job, list(log.tail)), indent=2), sys.stdout)
         sys.stdout.flush()
     words = change_words(undertaking.change)
     if job.error is not None:

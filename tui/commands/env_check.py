@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -53,6 +54,22 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     driver = _driver_facts(options, environ)
     text = _read(options.file, name)
     problems = _check(text, name, driver)
+    try:
+        problems = _print(options, name, text, problems, driver)
+    except BrokenPipeError:
+        # whoever read our output has enough; what was found stays found
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1 if any(each.severity == "error" for each in problems) else 0
+
+
+def _print(
+    options: argparse.Namespace,
+    name: str,
+    text: str,
+    problems: tuple[FileProblem, ...],
+    driver: DriverFacts | None,
+) -> tuple[FileProblem, ...]:
+    """Print what was found; gives back what is wrong in what was printed."""
     if options.json:
         print(json.dumps({"file": options.file, "problems": [_as_json(each) for each in problems]}, indent=2))
     elif options.fix:
@@ -66,7 +83,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _print_people(name, problems, sys.stdout)
         _explain(name, problems, driver)
     sys.stdout.flush()
-    return 1 if any(each.severity == "error" for each in problems) else 0
+    return problems
 
 
 def _driver_facts(options: argparse.Namespace, environ: Mapping[str, str]) -> DriverFacts | None:

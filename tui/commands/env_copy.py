@@ -21,7 +21,7 @@ from tui.commands.finding import (
 )
 from tui.commands.options import load_settings, open_workstation
 from tui.model.environments import EnvironmentKind
-from tui.model.errors import ChangeCancelled, ChangeFailed, EnvtuiError, UsageError
+from tui.model.errors import ChangeCancelled, ChangeFailed, ChangeRefused, EnvtuiError, UsageError
 from tui.model.units import format_bytes
 
 if TYPE_CHECKING:
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 
     from tui.backends.base import EnvironmentChanges
     from tui.commands.changing import Undertaking
-    from tui.model.changes import EnvironmentChange
     from tui.model.containers import Container
-    from tui.model.environment_records import EnvironmentRecord
-    from tui.model.environments import Environment, EnvironmentList
+    from tui.model.environments import Environment
     from tui.settings import Settings
     from tui.workstation import Workstation
 
@@ -127,6 +125,7 @@ def _by_packages(
 ) -> Undertaking:
     from tui.commands.change_targets import check_name, container_of
     from tui.commands.changing import Undertaking
+    from tui.model.change_making import fitting
     from tui.model.changes import SourceFile
     from tui.model.exports import ExportFormat, export
 
@@ -139,27 +138,12 @@ def _by_packages(
     _, listing = container_of(workstation, target.name)
     name = check_name(wanted or environment.name or environment.prefix)
     made = backend.new_prefix(target, name, listing.environments, options.user)
-    change = replace(_fitting(made, record, listing), file=file, user=options.user)
+    fitted = fitting(made, record, listing.environments)
+    change = replace(fitted, file=file, user=options.user)
     notes = (*(f"not carried: {each}" for each in exported.cannot_be_carried), *exported.notes)
+    if fitted.kind is not EnvironmentKind.CONDA and record.python:
+        notes += (f"its Python will be the one of {target.name}; here it is {record.python}",)
     return Undertaking(workstation, backend, target, change, options, notes=notes)
-
-
-def _fitting(
-    made: EnvironmentChange, record: EnvironmentRecord, listing: EnvironmentList
-) -> EnvironmentChange:
-    """The new environment, of a kind that the source's packages can be put into. Raises UsageError."""
-    is_conda = made.kind is EnvironmentKind.CONDA
-    if record.is_of_conda == is_conda:
-        return made
-    if record.is_of_conda:
-        raise EnvtuiError(
-            "No conda there",
-            f"{made.container_name} makes no environments for packages of conda",
-            _ARCHIVE_HINT,
-        )
-    uv = next((each.manager for each in listing.environments if each.kind is EnvironmentKind.UV), None)
-    kind = EnvironmentKind.UV if uv else EnvironmentKind.VENV
-    return replace(made, kind=kind, manager=uv or "", root_prefix="", label=made.prefix, python="")
 
 
 # -- by archive
@@ -176,6 +160,8 @@ def _by_archive(
     from tui.commands.changing import agreed, can_ask, needs_yes
     from tui.commands.interrupts import Background, Interrupts
 
+    if environment.kind is EnvironmentKind.BASE:
+        raise ChangeRefused("Not copied", "base is the installation itself", "Copy its packages")
     copies = workstation.copies
     if copies is None:
         raise EnvtuiError("No archives", "prefixes of this host can't be carried over")
@@ -189,6 +175,9 @@ def _by_archive(
             f"Leave /{wanted} out",
         )
     plan = {"by": _ARCHIVE, "source": source.name, "prefix": environment.prefix, "target": target.name}
+    there = workstation.environments.environments(target).environments if workstation.environments else ()
+    if any(each.prefix == environment.prefix for each in there):
+        raise ChangeRefused("Not copied", f"{environment.prefix} is there already in {target.name}")
     words = f"Copy {environment.prefix} as it is from {source.name} to {target.name}"
     if options.dry_run:
         print(json.dumps(plan, indent=2) if options.json else _shown(words))
@@ -217,8 +206,9 @@ def _by_archive(
         while not copying.wait():
             if interrupts.count and not has_said:
                 has_said = True
-                say("cancelling …")
+                say(f"cancelling … (ctrl+c again leaves what is in {target.name} by then)")
             if interrupts.count > 1:
+                say(f"a part of {environment.prefix} may be left in {target.name}: remove it there")
                 return _CANCELLED
         try:
             copying.result()

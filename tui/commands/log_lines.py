@@ -6,6 +6,7 @@ import codecs
 import sys
 from collections import deque
 
+from tui.commands.change_output import tell
 from tui.model.escapes import without_sequences
 
 # Of what failed, as much as tells why; a line beyond that length says nothing more.
@@ -46,4 +47,4 @@ class LogLines:
         shown = without_sequences(line)
         self.tail.append(shown)
         if self._is_shown:
-            print(shown, file=sys.stderr, flush=True)
+            tell(shown, sys.stderr)

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tui.model.changes import ChangeVerb, EnvironmentChange, FileFormat, SourceFile
+from tui.model.environment_records import EnvironmentRecord
 from tui.model.environments import Environment, EnvironmentKind
+from tui.model.errors import NoManager
 from tui.model.locks import is_explicit
 
 # conda takes none of these in a name (conda, base/context.py: `validate_prefix_name`).
@@ -57,6 +59,33 @@ def clone_of(source: Environment, made: EnvironmentChange) -> EnvironmentChange:
         root_prefix=source.root_prefix or made.root_prefix,
         source_prefix=source.prefix,
     )
+
+
+def fitting(
+    made: EnvironmentChange, record: EnvironmentRecord, environments: Sequence[Environment]
+) -> EnvironmentChange:
+    """A CREATE of a kind that the packages of another container's environment can be put into.
+
+    Args:
+        made: what the container's best manager would make.
+        record: of that other environment.
+        environments: those of the container.
+
+    Raises:
+        NoManager: nothing there makes environments for packages of conda.
+    """
+    is_conda = made.kind is EnvironmentKind.CONDA
+    if record.is_of_conda == is_conda:
+        return made
+    if record.is_of_conda:
+        raise NoManager(
+            "No conda there",
+            f"{made.container_name} makes no environments for packages of conda",
+            "Its files can be carried over as they are, where that path is free",
+        )
+    uv = next((each.manager for each in environments if each.kind is EnvironmentKind.UV), None)
+    kind = EnvironmentKind.UV if uv else EnvironmentKind.VENV
+    return replace(made, kind=kind, manager=uv or "", root_prefix="", label=made.prefix, python="")
 
 
 def renamed_prefix(environment: Environment, name: str) -> str:

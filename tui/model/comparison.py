@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from tui.model.environment_files import EnvironmentFile, Requirement
+from tui.model.environment_files import EnvironmentFile, Requirement, is_conditional
 from tui.model.environment_records import EnvironmentRecord
 from tui.model.environments import Package
 from tui.model.locks import Lock
@@ -221,7 +221,7 @@ def compare(left: Side, right: Side) -> Comparison:
 def _of_pip(requirements: Iterable[Requirement]) -> list[Entry]:
     found = []
     for each in requirements:
-        if not each.name:
+        if not each.name or is_conditional(each):
             continue
         is_address = each.version.startswith("@")
         source = each.version[1:].strip() if is_address else ""
@@ -233,11 +233,11 @@ def _is_unknown(requirement: Requirement) -> bool:
     """Something that may be a package and can't be compared; options of pip are none."""
     text = requirement.text.strip()
     is_package = not text.startswith("-") or text.startswith(("-e", "--editable", "-r", "--requirement"))
-    return not requirement.name and bool(text) and is_package
+    return bool(text) and is_package and (not requirement.name or is_conditional(requirement))
 
 
 def _not_compared(texts: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"“{each}” is not compared: it has no name" for each in texts)
+    return tuple(f"“{each}” is not compared: it has no name, or holds only somewhere" for each in texts)
 
 
 def _by_key(side: Side) -> dict[str, list[Entry]]:

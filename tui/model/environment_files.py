@@ -27,6 +27,11 @@ class Requirement:
     line: int = 0
 
 
+def is_conditional(requirement: Requirement) -> bool:
+    """Whether a line of pip holds only somewhere (PEP 508, "; sys_platform == …")."""
+    return ";" in requirement.text
+
+
 @dataclass(frozen=True, slots=True)
 class EnvironmentFile:
     """An `environment.yml`.

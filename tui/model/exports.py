@@ -196,9 +196,10 @@ class _Writer:
         return found
 
     def _versions(self) -> Iterator[str]:
-        """Every package of conda, `name=version`; its channel before it where that is not the first one.
+        """Every package of conda, `name==version`: with a single "=", 1.3.1 would do for 1.3.
 
-        Without that the same version would come from whichever channel is looked at first.
+        Its channel stands before it where that is not the first: without, the same version would come from
+        whichever channel is looked at first.
         """
         first = next(iter(self._record.channels), "")
         for each in self._record.conda:
@@ -207,7 +208,7 @@ class _Writer:
                 continue
             word = channel_word(each.channel)
             of = f"{word}::" if word and word != first and _SPEC.fullmatch(f"{word}::{each.name}") else ""
-            yield f"{of}{each.name}={each.version}"
+            yield f"{of}{each.name}=={each.version}"
 
     def _asked_for(self) -> Iterator[str]:
         """The specs of the history, or what the records say brought them in."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tui.model.compatibility import DriverFacts, Status, Verdict, judge
 from tui.model.cuda_table import CudaTable, Version, cuda_of_tag, format_version, parse_version
-from tui.model.environment_files import Requirement
+from tui.model.environment_files import Requirement, is_conditional
 from tui.model.environments import Environment, EnvironmentKind, Library
 from tui.model.file_problems import FileProblem, Severity
 from tui.model.file_view import TORCH_IN_CONDA, FileView
@@ -87,6 +87,8 @@ def _claims(view: FileView) -> Iterator[_Claim]:
             if found is not None:
                 yield _Claim(each, (int(found[1] or found[3]), int(found[2] or found[4])))
     for each in view.file.pip or ():
+        if is_conditional(each):
+            continue
         # torch==2.9.0+cu128, --index-url https://download.pytorch.org/whl/cu128
         place = each.version.partition("+")[2] if each.name else each.text.partition("/whl/")[2]
         tag = _TAG.search(place)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.model.cuda_table import Version, format_version
-from tui.model.environment_files import Requirement
+from tui.model.environment_files import Requirement, is_conditional
 from tui.model.file_problems import FileProblem, Severity
 from tui.model.file_rules import FileRules
 from tui.model.file_view import FileView, named
@@ -40,6 +40,8 @@ def torch_family(view: FileView) -> Iterator[FileProblem]:
         for name in _COMPANIONS:
             for each in section:
                 if each.name != name or not each.version or each.version.startswith("@"):
+                    continue
+                if by_pip and is_conditional(each):
                     continue
                 ranges = allowed(each.version, by_pip)
                 left = _fitting(fitting, name, ranges)

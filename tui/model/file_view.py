@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tui.model.cuda_table import Version
-from tui.model.environment_files import EnvironmentFile, Requirement
+from tui.model.environment_files import EnvironmentFile, Requirement, is_conditional
 from tui.model.file_problems import FileProblem, Severity, replaced
 from tui.model.file_rules import EndedChannel, FileRules
 from tui.model.version_ranges import ANY, Ranges, allowed, common, up_to
@@ -57,7 +57,9 @@ class FileView:
     @property
     def pip_torch(self) -> list[Requirement]:
         """What asks pip for torch."""
-        return [each for each in self.file.pip or () if each.name == _TORCH_IN_PIP]
+        return [
+            each for each in self.file.pip or () if each.name == _TORCH_IN_PIP and not is_conditional(each)
+        ]
 
     def torch_ranges(self, by_pip: bool) -> tuple[Ranges, Requirement | None]:
         """Which torch it will be for somebody who comes by conda or by pip, and the line that says so."""

@@ -45,11 +45,7 @@ class _Reader:
         if len(text) > _MOST_CHARACTERS:
             raise self._fault(0, f"it has {len(text)} characters", f"at most {_MOST_CHARACTERS}")
         try:
-            loader = _Loader(text)
-        except yaml.reader.ReaderError as error:
-            raise self._unreadable(text, error) from error
-        try:
-            root = loader.get_single_node()
+            root = _composed(text)
         except yaml.reader.ReaderError as error:
             raise self._unreadable(text, error) from error
         except yaml.MarkedYAMLError as error:
@@ -58,8 +54,9 @@ class _Reader:
             if error.problem and error.context:
                 words = f"{error.problem} {error.context}"
             raise self._fault(mark.line + 1 if mark else 0, words, "YAML") from error
-        finally:
-            loader.dispose()
+        except (ValueError, OverflowError) as error:
+            # PyYAML's own words for an escape or a version that is a number beyond all bounds
+            raise self._fault(0, f"{error}", "YAML") from error
         return self._file(root, text)
 
     def _file(self, root: yaml.Node | None, text: str) -> EnvironmentFile:
@@ -150,6 +147,8 @@ class _Reader:
         if not _is_text(node):
             raise self._fault(_line(node), f"found {_words(node)}", "a text")
         value: str = node.value
+        if any("\ud800" <= each <= "\udfff" for each in value):
+            raise self._fault(_line(node), "found half a character", "text")
         return value
 
     def _count(self, node: yaml.Node) -> None:
@@ -183,6 +182,15 @@ class _Loader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self._depth -= 1
+
+
+def _composed(text: str) -> yaml.Node | None:
+    loader = _Loader(text)
+    try:
+        root: yaml.Node | None = loader.get_single_node()
+        return root
+    finally:
+        loader.dispose()
 
 
 def _conda(node: yaml.Node) -> Requirement:

@@ -17,7 +17,7 @@ from tui.model.change_making import (
 )
 from tui.model.changes import ChangeVerb, EnvironmentChange, SourceFile, why_not_changed
 from tui.model.containers import Container, ContainerState
-from tui.model.environments import Environment
+from tui.model.environments import Environment, EnvironmentKind
 from tui.model.errors import FileFault
 from tui.model.joins import EnvironmentRow
 from tui.monitor.known_changes import at_work_on
@@ -240,12 +240,26 @@ def clone(pane: EnvironmentsPane) -> None:
     row = _target(pane)
     container, source = row.container, row.environment
     keeper, known = keeper_of(pane), known_in(pane, container)
+    monitor = pane.bridge.monitor
 
     def then(values: Values) -> None:
-        def change() -> EnvironmentChange:
-            return clone_of(source, keeper.new_prefix(container, values["name"], known))
+        # filled before there is a plan
+        lost: list[str] = []
 
-        _ask(pane, container, change, f"Clone {source.label} to {values['name']} in {container.name}")
+        def change() -> EnvironmentChange:
+            from tui.model.exports import ExportFormat, export
+
+            made = clone_of(source, keeper.new_prefix(container, values["name"], known))
+            if made.kind not in (EnvironmentKind.VENV, EnvironmentKind.UV):
+                return made
+            # nothing copies such a one: it is made anew from what is in it
+            told = export(monitor.records(container, source), ExportFormat.YML)
+            lost[:] = [f"not cloned: {each}" for each in told.cannot_be_carried]
+            file = SourceFile(told.file_format, told.text, f"packages of {source.label}")
+            return replace(made, file=file, python="")
+
+        title = f"Clone {source.label} to {values['name']} in {container.name}"
+        _ask(pane, container, change, title, lost=lost)
 
     _fill_in(pane, f"Clone {printable(source.label)}", (_name_field(known),), then)
 

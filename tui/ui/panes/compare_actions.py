@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui.model.change_making import fitting
 from tui.model.changes import EnvironmentChange, SourceFile
 from tui.model.containers import Container, ContainerState
 from tui.model.environments import EnvironmentKind
@@ -201,7 +202,10 @@ def _make_anew(pane: EnvironmentsPane, row: EnvironmentRow, target: Container) -
         lost[:] = [f"not carried: {each}" for each in made.cannot_be_carried]
         file = SourceFile(made.file_format, made.text, f"{name} of {row.container.name}")
         wanted = keeper.new_prefix(target, name if name != "base" else f"{row.container.name}-base", known)
-        return replace(wanted, file=file)
+        fitted = fitting(wanted, record, known)
+        if fitted.kind is not EnvironmentKind.CONDA and record.python:
+            lost.append(f"its Python will be the one of {target.name}; here it is {record.python}")
+        return replace(fitted, file=file)
 
     title = f"Copy {_named(row)} to {target.name}"
     pane.set_marks(frozenset())

@@ -119,8 +119,9 @@ class Box:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             process.wait(SECONDS)
-            with contextlib.suppress(Exception):
-                self.control("away", job_id)
+            # what was killed is still there for a moment, and with it the job
+            until(lambda job_id=job_id: not self.session(job_id))  # type: ignore[misc]
+            self.control("away", job_id)
 
 
 @pytest.fixture(params=_SHELLS)

@@ -9,6 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Where a run decides about something, the same examples are tried each time; new ones are found by hand.
+settings.register_profile("same", derandomize=True)
+if os.environ.get("ENVTUI_REQUIRE_ENGINE"):
+    settings.load_profile("same")
 
 # Started with nohup, or behind a shell's `&`, they would be ignored here and in every program of the tests.
 for _number in (signal.SIGHUP, signal.SIGQUIT):

@@ -99,9 +99,16 @@ def test_clone_and_rename(manager: str) -> None:
     clone = (manager, "create", "-p", PREFIX, "--clone", "/opt/conda/envs/old", "-y")
     assert told(change(ChangeVerb.CLONE, manager, source_prefix="/opt/conda/envs/old")) == [clone]
     renamed = change(ChangeVerb.RENAME, manager, new_prefix="/opt/conda/envs/other")
-    first, second = told(renamed)
+    first, compared, last = told(renamed)
+    assert compared[3:] == ("compare", PREFIX, "/opt/conda/envs/other")
     assert first == (manager, "create", "-p", "/opt/conda/envs/other", "--clone", PREFIX, "-y")
-    assert second == told(change(ChangeVerb.REMOVE, manager))[0]
+    assert last == told(change(ChangeVerb.REMOVE, manager))[0]
+
+
+@pytest.mark.parametrize("inside", [f"{PREFIX}/b", f"{PREFIX}//envs/b", PREFIX])
+def test_nothing_is_moved_into_itself(inside: str) -> None:
+    with pytest.raises(ChangeRefused):
+        commands_of(change(ChangeVerb.RENAME, new_prefix=inside))
 
 
 def test_a_clone_by_a_list_needs_no_clone_of_the_manager() -> None:

@@ -91,6 +91,8 @@ def test_a_constraint_of_conda_is_judged_as_rattler_judges_it(
         assume(False)
     # rattler leaves local parts out of some comparisons, conda does not
     assume("+" not in version + wanted)
+    # conda compares the text at the end of "=1.0a" letter by letter, rattler whole
+    assume(not (operator in ("=", "~=") and wanted[-1:].isalpha()))
     # nor does it take "_" for a separator in what "~=" compares
     assume(operator != "~=" or "_" not in version + wanted)
     assert satisfies(version, f"{operator}{wanted}") == spec.matches(rattler.Version(version))

@@ -110,6 +110,8 @@ class Undertaking:
         if not self.options.yes and not agreed(f"{change_words(self.change)}?", self.typed):
             say("nothing was changed")
             return FAILED
+        # as it was seen when it was planned
+        self.change = plan.change
         with Interrupts() as interrupts:
             self._note()
             job = self.backend.start(self.container, self.change)

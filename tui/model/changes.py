@@ -81,6 +81,8 @@ class EnvironmentChange:
         source_prefix: for CLONE.
         new_prefix: for RENAME, where it is to be.
         user: account in the container that does it, "" for the container's own.
+        seen: fingerprint of the environment that a plan was made for, "" where there was none.
+        seen_pids: numbers of the processes that ran out of it then.
     """
 
     verb: ChangeVerb
@@ -100,6 +102,8 @@ class EnvironmentChange:
     source_prefix: str = ""
     new_prefix: str = ""
     user: str = ""
+    seen: str = field(default="", compare=False, repr=False)
+    seen_pids: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def makes(self) -> str:

@@ -17,6 +17,7 @@ _WORDS = {
     "no-mount": "{} is a mount or holds one: what is on it is not the container's own",
     "program": "{} is no program (any more)",
     "no-root": "{} is the installation itself",
+    "outside": "{} would lie in another environment",
     "place": "the account that would do it may not write where {} would be",
     "file": "{} could not be written, or did not come whole: the disk may be full",
     "proc": "{} tells nothing of processes, so that none could be ended",
@@ -31,7 +32,7 @@ def guards_of(change: EnvironmentChange) -> tuple[tuple[str, str], ...]:
         found.append(("program", change.manager))
     verb = change.verb
     if change.makes:
-        found += [("absent", change.makes), ("place", change.makes)]
+        found += [("absent", change.makes), ("outside", change.makes), ("place", change.makes)]
     if verb is ChangeVerb.CLONE:
         found.append(("folder", change.source_prefix))
     if verb in (ChangeVerb.CREATE, ChangeVerb.CLONE, ChangeVerb.CLEAN):

@@ -10,7 +10,7 @@ from typing import Any
 from tui.model.changes import ChangeVerb, EnvironmentChange, FileFormat, SourceFile
 from tui.model.environments import EnvironmentKind
 
-_LISTS = ("packages", "pip_packages", "channels")
+_LISTS = ("packages", "pip_packages", "channels", "seen_pids")
 
 
 def change_text(change: EnvironmentChange) -> str:

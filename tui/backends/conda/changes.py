@@ -118,8 +118,13 @@ class DockerChanges:
         self, container: Container, change: EnvironmentChange, is_cancelled: Callable[[], bool]
     ) -> ChangePlan:
         """What a change would do, as its manager says. Raises a ChangeError or EngineError."""
+        change = _plain(change)
         environment = self._checked(container, change)
         change = without_stranger(change, environment)
+        if environment is not None:
+            # what is agreed to is this, and what runs out of it now
+            seen = tuple(str(each) for each in sorted(environment.pids))
+            change = dataclasses.replace(change, seen=environment.fingerprint, seen_pids=seen)
         told = plan_commands_of(change)
         installed = self._installed(container, environment)
         results = self._dry_run(container, change, told, is_cancelled) if told else []
@@ -131,7 +136,10 @@ class DockerChanges:
 
     def start(self, container: Container, change: EnvironmentChange) -> ChangeJob:
         """Begin a change. Raises a ChangeError or EngineError."""
-        change = without_stranger(change, self._checked(container, change))
+        change = _plain(change)
+        environment = self._checked(container, change)
+        _check_seen(change, environment)
+        change = without_stranger(change, environment)
         told = all_commands(change)
         order = JobOrder(
             change,
@@ -210,9 +218,11 @@ class DockerChanges:
         prefix = change.source_prefix if change.verb is ChangeVerb.CLONE else change.prefix
         listing = self._environments.environments(container)
         found = next((each for each in listing.environments if each.prefix == prefix), None)
+        is_going = change.verb in (ChangeVerb.REMOVE, ChangeVerb.RENAME)
+        if listing.problem is not None and (found is None or is_going):
+            # what is in it may not have been told
+            raise listing.problem
         if found is None:
-            if listing.problem is not None:
-                raise listing.problem
             raise ChangeRefused("It is not there any more", f"{shown(prefix, 200)} is no environment now")
         if change.verb is not ChangeVerb.CLONE and found.kind is not change.kind:
             raise ChangeRefused("It is another one now", f"it is of the kind {found.kind}")
@@ -220,7 +230,7 @@ class DockerChanges:
         looked = dataclasses.replace(found, writable=None) if change.user else found
         if (why_not := why_not_changed(looked, change.verb, self._allow_base)) is not None:
             raise ChangeRefused("Not changed", why_not)
-        if change.verb in (ChangeVerb.REMOVE, ChangeVerb.RENAME):
+        if is_going:
             inside = [each.prefix for each in listing.environments if each.prefix.startswith(f"{prefix}/")]
             if inside:
                 raise ChangeRefused(
@@ -367,6 +377,30 @@ def _place(places: Sequence[Place]) -> Place:
 
 def _taken(path: str) -> ChangeRefused:
     return ChangeRefused("It is there already", shown(path, 200))
+
+
+def _plain(change: EnvironmentChange) -> EnvironmentChange:
+    """The change with one spelling of each path. Raises ChangeRefused for what is no path."""
+    return dataclasses.replace(
+        change,
+        prefix=checked_path(change.prefix),
+        source_prefix=checked_path(change.source_prefix) if change.source_prefix else "",
+        new_prefix=checked_path(change.new_prefix) if change.new_prefix else "",
+        root_prefix=change.root_prefix.rstrip("/"),
+    )
+
+
+def _check_seen(change: EnvironmentChange, environment: Environment | None) -> None:
+    """Raises ChangeRefused where what is to go is not what was agreed to."""
+    if environment is None or not change.seen or change.verb not in (ChangeVerb.REMOVE, ChangeVerb.RENAME):
+        return
+    if environment.fingerprint != change.seen:
+        raise ChangeRefused("It has changed since the plan", shown(environment.prefix, 200), "Look again")
+    new = [each for each in environment.pids if str(each) not in change.seen_pids]
+    if new:
+        raise ChangeRefused(
+            "A process runs out of it since the plan", f"number {new[0]} in the container", "Look again"
+        )
 
 
 def _lock_name(container_id: str, prefix: str) -> str:

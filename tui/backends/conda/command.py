@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 
 from tui.model.changes import EnvironmentChange, FileFormat, SourceFile
 from tui.model.errors import ChangeRefused
@@ -19,6 +20,9 @@ FILE_NAMES = {
     FileFormat.EXPLICIT: "explicit.txt",
     FileFormat.REQUIREMENTS: "requirements.txt",
 }
+
+#: What a script that compares two prefixes is called.
+COMPARE = "compare"
 
 # one argument of Linux holds 128 kB; no package is asked for in more than a line
 _MOST_CHARACTERS = 2048
@@ -82,7 +86,7 @@ def checked_path(path: str, what: str = "prefix") -> str:
     parts = [part for part in path.split("/") if part]
     if not path.startswith("/") or not parts or "\0" in path or any(part in (".", "..") for part in parts):
         raise ChangeRefused(f"“{shown(path)}” is no {what}", "It has to be an absolute path, without “..”.")
-    return path
+    return "/" + "/".join(parts)
 
 
 def has_control_characters(word: str) -> bool:
@@ -102,6 +106,16 @@ def nothing_there(path: str) -> Command:
     `conda create -y` removes what it finds there before it begins (conda's `main_create.py`).
     """
     return Command(("test", "!", "-e", path, "-a", "!", "-L", path))
+
+
+def nothing_missing(source: str, copy: str) -> Command:
+    """Fails where a file of an environment is not in its copy.
+
+    What conda's clone leaves out, without a word: files that can't be read, names that end with "~", pins;
+    micromamba's: packages of pip and people's own files (mamba-org/mamba#4153).
+    """
+    script = files("tui.backends.conda").joinpath("compare.sh").read_text(encoding="ascii")
+    return Command(("/bin/sh", "-c", script, COMPARE, source, copy))
 
 
 def needs_packages(change: EnvironmentChange) -> None:

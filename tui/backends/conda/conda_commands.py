@@ -12,7 +12,15 @@ Facts of the command lines (conda 4.8 to 26.7, mamba 1.x and 2.x; their sources)
 from __future__ import annotations
 
 from tui.backends.conda import pip_commands
-from tui.backends.conda.command import FILE, Command, checked, checked_path, needs_packages, nothing_there
+from tui.backends.conda.command import (
+    FILE,
+    Command,
+    checked,
+    checked_path,
+    needs_packages,
+    nothing_missing,
+    nothing_there,
+)
 from tui.backends.conda.environment_file import read_environment_file
 from tui.backends.conda.explicit_list import read_explicit_list
 from tui.backends.conda.requirements import parse_conda
@@ -95,6 +103,7 @@ class CondaCommands:
                 return (
                     nothing_there(target),
                     *self._clone(self.prefix, target),
+                    nothing_missing(self.prefix, target),
                     self.remove_all(self.prefix),
                 )
             case ChangeVerb.INSTALL:

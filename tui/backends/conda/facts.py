@@ -100,10 +100,10 @@ def _environment(container_id: str, answer: Answer, position: int, found: Found)
 def _kind(found: Found, config: Mapping[str, str], roots: Sequence[str]) -> EnvironmentKind:
     if found.is_system:
         return EnvironmentKind.SYSTEM
-    if found.is_pixi or _PIXI_FOLDER in found.prefix:
-        return EnvironmentKind.PIXI
     if found.prefix in roots:
         return EnvironmentKind.BASE
+    if found.is_pixi or _PIXI_FOLDER in found.prefix:
+        return EnvironmentKind.PIXI
     if found.has_records or (not found.config and found.python == "-"):
         return EnvironmentKind.CONDA
     if "uv" in config:

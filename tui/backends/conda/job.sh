@@ -128,8 +128,18 @@ above() { # above PATH: the nearest folder over it that is there, in `up`
   while [ -n "$up" ] && ! [ -e "$up" ] && ! [ -L "$up" ]; do up=${up%/*}; done
   up=${up:-/}
 }
+outside() { # outside PATH: in no environment, but for the folder envs of one
+  up=${1%/*} step=
+  while [ -n "$up" ]; do
+    if [ -d "$up/conda-meta" ] || [ -f "$up/pyvenv.cfg" ]; then
+      [ "$step" = envs ] && [ "${1%/*}" -ef "$up/envs" ] || [ "${1%/*}" = "$up/envs" ] || return 1
+    fi
+    step=${up##*/} up=${up%/*}
+  done
+}
 holds() {
   case $1 in
+    outside) outside "$2";;
     absent) ! [ -e "$2" ] && ! [ -L "$2" ];;
     place) above "$2"; [ -d "$up" ] && [ -w "$up" ];;
     folder) is_folder "$2";;
@@ -248,7 +258,8 @@ forget() { # the prefix in the list that conda keeps
     *"$NL$makes$NL"*) listed=${listed%%"$NL$makes$NL"*}$NL${listed#*"$NL$makes$NL"};;
     *) break;;
   esac; done
-  printf %s "${listed#"$NL"}" >"$list"
+  # whole or not at all: others know their environments by it
+  printf %s "${listed#"$NL"}" >"$list.$id" && mv -f -- "$list.$id" "$list" || rm -f -- "$list.$id"
 }
 undo() {
   tries=0

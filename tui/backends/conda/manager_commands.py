@@ -111,6 +111,8 @@ def _refuse(change: EnvironmentChange) -> None:
         change.kind is EnvironmentKind.BASE or _holds(change.prefix, change.root_prefix)
     ):
         raise ChangeRefused("base is the installation itself", f"{shown(change.prefix)} holds the manager.")
+    if change.verb is ChangeVerb.RENAME and _holds(change.prefix, change.new_prefix):
+        raise ChangeRefused("It can't be moved into itself", f"{shown(change.new_prefix)} would go with it.")
 
 
 def _holds(prefix: str, path: str) -> bool:

@@ -54,13 +54,14 @@ envs() { # envs DIR: everything below it is an environment, however broken
     elif [ -d "$c/lib" ]; then add "$c" any; fi
   done
 }
-root() { # root PREFIX: an installation, or the folder that micromamba takes for one
+root() { # root PREFIX [NAMED]: an installation, or the folder that micromamba takes for one. What a variable
+  # names as one is one, also where an image has left everything out that would tell
   case $1 in /*) ;; *) return 0;; esac
   cd -P -- "$1" 2>/dev/null || return 0
   [ "$PWD" != / ] || return 0
   case $roots in *"//$PWD//"*) return 0;; esac
-  set -- "$PWD"
-  if [ -d "$1/envs" ] || [ -d "$1/pkgs" ] || [ -d "$1/condabin" ] || [ -x "$1/bin/conda" ] || [ -x "$1/bin/mamba" ]; then
+  set -- "$PWD" "${2:-}"
+  if { [ -n "$2" ] && [ -d "$1/conda-meta" ]; } || [ -d "$1/envs" ] || [ -d "$1/pkgs" ] || [ -d "$1/condabin" ] || [ -x "$1/bin/conda" ] || [ -x "$1/bin/mamba" ]; then
     roots=$roots$1//; put R "$1"
     add "$1"; envs "$1/envs"; condarc "$1/.condarc"
     for k in bin/conda condabin/conda bin/mamba bin/micromamba; do manager "$1/$k"; done
@@ -139,9 +140,9 @@ put V 1 "$u" "${HOME:-}" $$
 here=$PWD
 
 # What the container's own variables say: an exec has them without any start-up file of a shell.
-[ -n "${CONDA_EXE:-}" ] && { manager "$CONDA_EXE"; root "${CONDA_EXE%/*/*}"; }
+[ -n "${CONDA_EXE:-}" ] && { manager "$CONDA_EXE"; root "${CONDA_EXE%/*/*}" named; }
 [ -n "${MAMBA_EXE:-}" ] && manager "$MAMBA_EXE"
-for v in "${MAMBA_ROOT_PREFIX:-}" "${CONDA_ROOT:-}" "${CONDA_DIR:-}" "${CONDA_HOME:-}" "${CONDA_PREFIX_1:-}"; do root "$v"; done
+for v in "${MAMBA_ROOT_PREFIX:-}" "${CONDA_ROOT:-}" "${CONDA_DIR:-}" "${CONDA_HOME:-}" "${CONDA_PREFIX_1:-}"; do root "$v" named; done
 for v in "${CONDA_PREFIX:-}" "${VIRTUAL_ENV:-}" "${UV_PROJECT_ENVIRONMENT:-}" "$@"; do add "$v"; done
 each "${CONDA_ENVS_PATH:-}" : envs
 case ${CONDA_ENVS_DIRS:-} in *,*) each "$CONDA_ENVS_DIRS" , envs;; *) each "${CONDA_ENVS_DIRS:-}" : envs;; esac

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tui.backends.conda.command import Command
+from tui.backends.conda.command import COMPARE, Command
 from tui.backends.conda.facts import NO_HISTORY
 from tui.backends.conda.manager_commands import commands_of
 from tui.backends.conda.venv_commands import removal
@@ -21,7 +21,7 @@ def without_stranger(change: EnvironmentChange, environment: Environment | None)
 
 def told_commands(plan: ChangePlan) -> tuple[tuple[str, ...], ...]:
     """The commands of a plan as people are told them: without what only looks, with what we add."""
-    told = tuple(argv for argv in plan.commands if argv[0] != "test")
+    told = tuple(argv for argv in plan.commands if argv[0] != "test" and COMPARE not in argv[3:4])
     if plan.change.verb is not ChangeVerb.REMOVE:
         return told
     gone = removal(plan.change.prefix).argv

@@ -299,3 +299,70 @@ def test_engine_that_stands_still_is_said_and_the_job_goes_on(change_box: Change
     finally:
         box.engine.thaw()
     assert box.end(container, job).state is ChangeState.DONE
+
+
+def test_rename_that_would_lose_files_removes_nothing(change_box: ChangeBox) -> None:
+    box = change_box
+    container = box.run(args=("--env", "RIG_VERSION=26.1.0"))
+    # as conda leaves out what it can't read, and micromamba what pip put there
+    box.shell(container, "echo precious >/opt/mamba/envs/lab/checkpoint.pt")
+    source = box.listed(container)["/opt/mamba/envs/lab"]
+    change = of(source, container, ChangeVerb.RENAME, new_prefix="/opt/mamba/envs/other")
+    job = box.end(container, box.changes.start(container, change))
+    if job.state is ChangeState.DONE:
+        assert box.shell(container, "cat /opt/mamba/envs/other/checkpoint.pt") == "precious\n"
+    else:
+        assert "lacks files" in box.log(container, job) and "checkpoint.pt" in box.log(container, job)
+        assert box.shell(container, "cat /opt/mamba/envs/lab/checkpoint.pt") == "precious\n"
+        assert not box.has(container, "/opt/mamba/envs/other")
+    box.shell(container, "echo pinned >/opt/conda/envs/train/conda-meta/pinned")
+    pinned = of(box.listed(container)[TRAIN], container, ChangeVerb.RENAME, new_prefix=f"{ROOT}/envs/other")
+    job = box.end(container, box.changes.start(container, pinned))
+    assert job.state is ChangeState.FAILED and "conda-meta/pinned" in box.log(container, job)
+    assert TRAIN in box.listed(container) and not box.has(container, f"{ROOT}/envs/other")
+
+
+@pytest.mark.parametrize(
+    "place", [f"{ROOT}/lib/new", f"{TRAIN}/new", f"{VENV}/envs/new/x", f"{ROOT}//envs/train/x"]
+)
+def test_nothing_is_made_inside_another_environment(change_box: ChangeBox, place: str) -> None:
+    box = change_box
+    container = box.run()
+    before = box.base_bytes(container)
+    with pytest.raises(ChangeRefused):
+        box.changes.start(container, create(container, place, ("rig-part00",)))
+    inside = of(box.listed(container)[TRAIN], container, ChangeVerb.RENAME, new_prefix=f"{TRAIN}/new")
+    with pytest.raises(ChangeRefused):
+        box.changes.start(container, inside)
+    assert box.base_bytes(container) == before and box.traces(container) == []
+
+
+def test_what_goes_is_what_was_agreed_to(change_box: ChangeBox) -> None:
+    box = change_box
+    container = box.run()
+    plan = box.changes.plan(
+        container, of(box.listed(container)[TRAIN], container, ChangeVerb.REMOVE), lambda: False
+    )
+    # somebody begins to work in it while the dialog is open
+    box.engine.docker("exec", "--detach", "lab", f"{TRAIN}/bin/python", "-c", "import time; time.sleep(600)")
+    until(lambda: box.listed(container)[TRAIN].pids, message="it runs")
+    with pytest.raises(ChangeRefused) as caught:
+        box.changes.start(container, plan.change)
+    assert "since the plan" in caught.value.title
+    box.shell(container, 'kill "$1"', str(box.listed(container)[TRAIN].pids[0]))
+    until(lambda: not box.listed(container)[TRAIN].pids, message="it has ended")
+    box.shell(container, f"rm {TRAIN}/conda-meta/pip-*.json")
+    with pytest.raises(ChangeRefused) as caught:
+        box.changes.start(container, plan.change)
+    assert "changed since the plan" in caught.value.title
+    assert box.has(container, f"{TRAIN}/bin/python")
+
+
+def test_base_without_its_usual_folders_is_base_where_the_image_names_it(change_box: ChangeBox) -> None:
+    box = change_box
+    container = box.run(args=("--env", "MAMBA_ROOT_PREFIX=/opt/mamba/envs/lab"))
+    base = box.listed(container)["/opt/mamba/envs/lab"]
+    assert base.kind is EnvironmentKind.BASE
+    for verb in (ChangeVerb.REMOVE, ChangeVerb.RENAME, ChangeVerb.INSTALL):
+        with pytest.raises(ChangeRefused):
+            box.changes.start(container, of(base, container, verb, packages=("numpy",), new_prefix="/opt/x"))

@@ -366,3 +366,21 @@ def test_base_without_its_usual_folders_is_base_where_the_image_names_it(change_
     for verb in (ChangeVerb.REMOVE, ChangeVerb.RENAME, ChangeVerb.INSTALL):
         with pytest.raises(ChangeRefused):
             box.changes.start(container, of(base, container, verb, packages=("numpy",), new_prefix="/opt/x"))
+
+
+def test_caches_are_not_cleaned_under_a_job(change_box: ChangeBox) -> None:
+    box = change_box
+    container = box.run(step=0.3)
+    base = box.listed(container)[ROOT]
+    job = box.changes.start(container, create(container, _NEW))
+    with pytest.raises(ChangeRefused) as caught:
+        box.changes.start(container, of(base, container, ChangeVerb.CLEAN))
+    assert "cleaned" in caught.value.one_line()
+    assert box.changes.cancel(container, job).state is ChangeState.CANCELLED
+    cleaning = box.changes.start(container, of(base, container, ChangeVerb.CLEAN))
+    with pytest.raises(ChangeRefused) as caught:
+        box.changes.start(container, create(container, _NEW))
+    assert "caches" in caught.value.one_line()
+    assert box.end(container, cleaning).state is ChangeState.DONE
+    again = box.changes.start(container, create(container, _NEW, ("rig-part00",)))
+    assert box.end(container, again).state is ChangeState.DONE

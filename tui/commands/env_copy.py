@@ -20,8 +20,16 @@ from tui.commands.finding import (
     split_target,
 )
 from tui.commands.options import load_settings, open_workstation
+from tui.model.containers import ContainerState
 from tui.model.environments import EnvironmentKind
-from tui.model.errors import ChangeCancelled, ChangeFailed, ChangeRefused, EnvtuiError, UsageError
+from tui.model.errors import (
+    ChangeCancelled,
+    ChangeFailed,
+    ChangeRefused,
+    ChangeUnderWay,
+    EnvtuiError,
+    UsageError,
+)
 from tui.model.units import format_bytes
 
 if TYPE_CHECKING:
@@ -84,7 +92,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if source.id == target.id:
         raise UsageError("The same container", f"{target.name} twice", "`envtui env clone` copies within one")
     if options.by == _ARCHIVE:
-        return _by_archive(workstation, options, source, environment, target)
+        return _by_archive(workstation, backend, options, source, environment, target)
     undertaking = _by_packages(workstation, backend, options, source, environment, target)
     try:
         return undertaking.carry_out()
@@ -151,6 +159,7 @@ def _by_packages(
 
 def _by_archive(
     workstation: Workstation,
+    backend: EnvironmentChanges,
     options: argparse.Namespace,
     source: Container,
     environment: Environment,
@@ -178,6 +187,9 @@ def _by_archive(
     there = workstation.environments.environments(target).environments if workstation.environments else ()
     if any(each.prefix == environment.prefix for each in there):
         raise ChangeRefused("Not copied", f"{environment.prefix} is there already in {target.name}")
+    for each in (source, target) if source.state is ContainerState.RUNNING else (target,):
+        if any(environment.prefix in job.change.touched for job in backend.jobs(each) if not job.is_over):
+            raise ChangeUnderWay("Not copied", f"a job in {each.name} is at work on {environment.prefix}")
     words = f"Copy {environment.prefix} as it is from {source.name} to {target.name}"
     if options.dry_run:
         print(json.dumps(plan, indent=2) if options.json else _shown(words))

@@ -17,6 +17,8 @@ _WORDS = {
     "no-mount": "{} is a mount or holds one: what is on it is not the container's own",
     "program": "{} is no program (any more)",
     "no-root": "{} is the installation itself",
+    "unlocked": "its installation is being changed, or its caches are being cleaned",
+    "idle": "another job is at work in the container, and may need what would be cleaned away",
     "outside": "{} would lie in another environment",
     "place": "the account that would do it may not write where {} would be",
     "file": "{} could not be written, or did not come whole: the disk may be full",

@@ -144,7 +144,7 @@ class DockerChanges:
         order = JobOrder(
             change,
             told,
-            guards_of(change),
+            (*guards_of(change), *_locks_of_others(container.id, change)),
             [_lock_name(container.id, each) for each in sorted(set(change.touched))],
             change.makes,
             change.verb is ChangeVerb.CREATE,
@@ -377,6 +377,14 @@ def _place(places: Sequence[Place]) -> Place:
 
 def _taken(path: str) -> ChangeRefused:
     return ChangeRefused("It is there already", shown(path, 200))
+
+
+def _locks_of_others(container_id: str, change: EnvironmentChange) -> tuple[tuple[str, str], ...]:
+    """What no other job may be at: caches are not cleaned under an installation, nor base changed."""
+    if change.verb is ChangeVerb.CLEAN:
+        return (("idle", "*"),)
+    root = change.root_prefix
+    return (("unlocked", _lock_name(container_id, root)),) if root and root not in change.touched else ()
 
 
 def _plain(change: EnvironmentChange) -> EnvironmentChange:

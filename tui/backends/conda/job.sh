@@ -96,6 +96,15 @@ alone() { # alone NAME: no other account is at it. Two who come at once both see
   done
   return 0
 }
+busy() { # busy NAME: another job of any account is at work with this lock; "*" for any lock
+  # the name is letters and digits, or that pattern
+  for other in /tmp/envtui-jobs-*/locks/$1 /var/tmp/envtui-jobs-*/locks/$1 /dev/shm/envtui-jobs-*/locks/$1 \
+    "${home%/}"/.cache/envtui-jobs-*/locks/$1 /root/.cache/envtui-jobs-*/locks/$1 \
+    /home/*/.cache/envtui-jobs-*/locks/$1; do
+    [ -d "$other" ] && read_process "$other/owner" && [ "$more" != "$job" ] && is_at_work && return 0
+  done
+  return 1
+}
 leave() { # leave ANSWER...: nothing was done
   release
   rm -rf -- "$job"
@@ -140,6 +149,8 @@ outside() { # outside PATH: in no environment, but for the folder envs of one
 holds() {
   case $1 in
     outside) outside "$2";;
+    unlocked) ! busy "$2";;
+    idle) ! busy '*';;
     absent) ! [ -e "$2" ] && ! [ -L "$2" ];;
     place) above "$2"; [ -d "$up" ] && [ -w "$up" ];;
     folder) is_folder "$2";;

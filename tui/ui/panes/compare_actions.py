@@ -12,7 +12,8 @@ from tui.model.changes import EnvironmentChange, SourceFile
 from tui.model.containers import Container, ContainerState
 from tui.model.environments import EnvironmentKind
 from tui.model.joins import EnvironmentRow
-from tui.monitor.topics import CONTAINERS
+from tui.monitor.known_changes import at_work_on
+from tui.monitor.topics import CHANGES, CONTAINERS
 from tui.ui.actions import Action, Danger
 from tui.ui.changes import Wish, ask_for
 from tui.ui.panes.change_actions import keeper_of, known_in
@@ -170,6 +171,9 @@ def _choose_way(pane: EnvironmentsPane, row: EnvironmentRow, target: Container) 
         no_carrying = "base is the installation itself"
     elif row.environment.prefix in there:
         no_carrying = "something is at its path there"
+    changes = monitor.store.value(CHANGES) or {}
+    if any(at_work_on(changes, each.id, row.environment.prefix) for each in (row.container, target)):
+        no_carrying = "a job is at work on it"
     ways = (
         Way(
             "anew",

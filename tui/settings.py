@@ -34,7 +34,7 @@ _SECONDS_EXPECTED = f"a number of seconds from {LEAST_STATS_SECONDS:g} to {MOST_
 _KEYS_EXPECTED = 'a key, several in one text ("s,ctrl+x"), or a list of keys; the comma key is called comma'
 _DRIVER_EXPECTED = "a driver's version, such as 550.54.15"
 _CAPABILITIES_EXPECTED = "a list of compute capabilities, one for each GPU, such as [8.0, 9.0]"
-_OPTIONS = ("host", "read_only", "theme", "stats_seconds", "keys", "gpu", "environments")
+_OPTIONS = ("host", "read_only", "theme", "stats_seconds", "keys", "gpu", "environments", "disk")
 _ENVIRONMENT_OPTIONS = ("allow_base",)
 _GPU_OPTIONS = ("driver_version", "compute_capabilities")
 _TAG = "tag:yaml.org,2002:"
@@ -65,6 +65,24 @@ class EnvironmentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskSettings:
+    """What is never removed from the disk, whatever is marked.
+
+    Attributes:
+        protect_labels: `key` or `key=value`, each a shell pattern: containers, images, volumes and networks
+            that have such a label.
+        protect_names: shell patterns of names, for images of `repository:tag`.
+        owner_labels: keys of labels that say whose a thing is.
+        owner: whose things are ours; "" for this user's login name.
+    """
+
+    protect_labels: tuple[str, ...] = ()
+    protect_names: tuple[str, ...] = ()
+    owner_labels: tuple[str, ...] = ("envtui.owner", "owner")
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The effective settings.
 
@@ -76,6 +94,7 @@ class Settings:
         keys: keys by action id, for actions whose default keys are replaced; none takes them away.
         gpu: what verdicts on environments rest on where the machine does not tell it.
         environments: what may be done to them.
+        disk: what is never removed.
         places: where each option was set, "file:line" or the variable, by dotted option.
     """
 
@@ -86,6 +105,7 @@ class Settings:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gpu: GpuSettings = GpuSettings()
     environments: EnvironmentSettings = EnvironmentSettings()
+    disk: DiskSettings = DiskSettings()
     places: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def where(self, option: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tui.backends.base import (
         Containers,
+        Disk,
         Driver,
         Engine,
         Entitlements,
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
         Environments,
         Gpus,
         HostPids,
+        InsideCaches,
         Logs,
         Ownership,
         PrefixCopies,
         ProcessEnding,
+        Reclaiming,
         Services,
         Shells,
         SshDoors,
@@ -47,6 +50,7 @@ class Workstation:
         entitlements: None where containers can't be asked what GPUs they were given.
         shells: None where no session can be opened.
         changes, records, copies: None where environments can't be changed, exported, or carried over.
+        disk, caches, reclaiming: None where nobody can tell what takes room, or remove it.
         doors: None where other SSH clients can't be let in.
         now: the time that ages and the clock are shown by, in seconds since the epoch.
     """
@@ -69,6 +73,9 @@ class Workstation:
     changes: EnvironmentChanges | None = None
     records: EnvironmentRecords | None = None
     copies: PrefixCopies | None = None
+    disk: Disk | None = None
+    caches: InsideCaches | None = None
+    reclaiming: Reclaiming | None = None
     is_demo: bool = False
     now: Callable[[], float] = time.time
 

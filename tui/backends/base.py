@@ -9,6 +9,19 @@ from typing import Any, Protocol
 from tui.model.changes import ChangeJob, ChangePlan, EnvironmentChange, JobNews
 from tui.model.compatibility import DriverFacts
 from tui.model.containers import Container, ContainerDetails, ContainerEvent
+from tui.model.disk import (
+    BuildRecord,
+    ContainerLayer,
+    DiskImage,
+    DiskMeasure,
+    DiskNetwork,
+    DiskVolume,
+    FileSystem,
+    InsideCache,
+    LayerChanges,
+    LogFile,
+)
+from tui.model.disk_items import DiskItem, Reclaimed
 from tui.model.entitlement import GpuEntitlement
 from tui.model.environment_records import EnvironmentRecord
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, Package
@@ -252,6 +265,90 @@ class PrefixCopies(Protocol):
             ChangeCancelled: `is_cancelled` said so.
             EngineError: the engine can't be asked.
         """
+
+
+class Disk(Protocol):
+    """What takes room on a host. Nothing is changed by any of it.
+
+    Answers may take minutes: each method looks often whether `is_cancelled`, and then raises a
+    ReclaimError soon. Every method raises an EngineError where the engine can't be asked.
+    """
+
+    def images(self, is_cancelled: Callable[[], bool]) -> Sequence[DiskImage]:
+        """All images, with the nameless steps of builds that others stand on."""
+
+    def container_layers(self, is_cancelled: Callable[[], bool]) -> Sequence[ContainerLayer]:
+        """The writable layers of all containers."""
+
+    def volumes(self, is_cancelled: Callable[[], bool]) -> Sequence[DiskVolume]:
+        """All volumes, with their sizes where the engine tells them."""
+
+    def networks(self, is_cancelled: Callable[[], bool]) -> Sequence[DiskNetwork]:
+        """All networks but those that the engine always has."""
+
+    def build_cache(self, is_cancelled: Callable[[], bool]) -> Sequence[BuildRecord]:
+        """All records of the build cache; none where the engine keeps none."""
+
+    def logs(self, containers: Sequence[Container], is_cancelled: Callable[[], bool]) -> Sequence[LogFile]:
+        """What the log files of these containers take."""
+
+    def file_systems(
+        self, containers: Sequence[Container], is_cancelled: Callable[[], bool]
+    ) -> Sequence[FileSystem]:
+        """Those behind the engine's data root and the bind mounts; () where the host is another machine."""
+
+    def layer_changes(
+        self, container_id: str, prefixes: Sequence[str], is_cancelled: Callable[[], bool]
+    ) -> LayerChanges:
+        """What a container's writable layer has that its image has not, running or not.
+
+        Args:
+            container_id: full id.
+            prefixes: environments in it, to tell whether they were made or changed there.
+            is_cancelled: see above.
+        """
+
+    def measure(self, is_cancelled: Callable[[], bool]) -> DiskMeasure:
+        """How much there is now, by the engine's account and by the file system's."""
+
+
+class InsideCaches(Protocol):
+    """What package managers keep inside containers."""
+
+    def caches(
+        self,
+        container: Container,
+        environments: Sequence[Environment],
+        is_cancelled: Callable[[], bool],
+    ) -> Sequence[InsideCache]:
+        """The caches in a running container, by one command in it and their managers' own dry runs.
+
+        Args:
+            container: a running one.
+            environments: all that are known in it, whose managers are asked.
+            is_cancelled: asked often; a ReclaimError is raised soon then, and nothing goes on inside.
+
+        Raises:
+            EngineError: it can't be asked.
+        """
+
+
+class Reclaiming(Protocol):
+    """Removes things from a host's disk: one item, by its id, never by force."""
+
+    def reclaim(self, item: DiskItem) -> Reclaimed:
+        """Remove exactly this image, container, volume, network or build record, as it was listed.
+
+        It is looked at again just before. Where only a part of it could be undone, that is put right again.
+
+        Raises:
+            ItemInUse, ItemChanged, ItemGone: it was left alone.
+            ItemStays: the engine refused, and says why.
+            EngineError: the engine was lost: whether it is gone has to be asked for (`is_there`).
+        """
+
+    def is_there(self, item: DiskItem) -> bool:
+        """Whether an item is still there. Raises an EngineError."""
 
 
 class Driver(Protocol):

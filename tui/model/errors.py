@@ -25,6 +25,11 @@ EnvtuiError                title, detail, hint
 │   ├── ChangeFailed       the manager tried, and says why not
 │   ├── ChangeCancelled    somebody called it off
 │   └── ChangeLost         its process is gone without a word
+├── ReclaimError           something was not removed from the disk
+│   ├── ItemInUse          something uses it by now
+│   ├── ItemChanged        it is not as it was when it was listed
+│   ├── ItemGone           it is not there any more
+│   └── ItemStays          it is still there, and why
 ├── SessionError           a session was not opened, or could not go on
 │   ├── SessionCancelled   somebody called it off
 │   ├── NoRoute            no way of the wanted kind leads into the container
@@ -204,6 +209,26 @@ class ChangeCancelled(ChangeError):
 
 class ChangeLost(ChangeError):
     """Its process is gone, and nobody knows how it ended."""
+
+
+class ReclaimError(EnvtuiError):
+    """Something was not removed from the disk."""
+
+
+class ItemInUse(ReclaimError):
+    """Something uses it by now; it was left alone."""
+
+
+class ItemChanged(ReclaimError):
+    """It is not as it was when it was listed; it was left alone."""
+
+
+class ItemGone(ReclaimError):
+    """It is not there any more."""
+
+
+class ItemStays(ReclaimError):
+    """It is still there: the engine refused, or removed a part of it only."""
 
 
 class SessionError(EnvtuiError):

@@ -10,6 +10,7 @@ from tui.model.errors import EnvtuiError
 
 if TYPE_CHECKING:
     from tui.model.containers import Container
+    from tui.model.disk_items import ReclaimReport
     from tui.model.environments import KnownEnvironments
     from tui.model.gpu_rows import GpuOwners
     from tui.model.gpus import GpuReport
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tui.monitor.gpu_past import Moment
     from tui.monitor.jobs import CommandRecord, Job
     from tui.monitor.known_changes import JobKey, KnownChange
+    from tui.monitor.known_disk import KnownDisk
     from tui.monitor.log_saver import SaveProgress
     from tui.monitor.selection import Selection
 
@@ -66,4 +68,6 @@ SELECTION: Topic[Selection] = Topic("selection")
 JOBS: Topic[tuple[Job, ...]] = Topic("jobs")
 COMMANDS: Topic[tuple[CommandRecord, ...]] = Topic("commands")
 CHANGES: Topic[Mapping[JobKey, KnownChange]] = Topic("changes")
+DISK: Topic[KnownDisk] = Topic("disk")
+RECLAIM: Topic[ReclaimReport] = Topic("reclaim")
 SAVING: Topic[SaveProgress] = Topic("saving")

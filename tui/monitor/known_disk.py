@@ -39,7 +39,7 @@ class KnownDisk:
         items: what the facts come to, as `tui.model.reclaim.disk_items` says.
     """
 
-    facts: DiskFacts = DiskFacts()
+    facts: DiskFacts = field(default_factory=DiskFacts)
     parts: Mapping[DiskPart, PartState] = field(default_factory=dict)
     items: tuple[DiskItem, ...] = ()
 

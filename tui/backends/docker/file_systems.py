@@ -33,11 +33,13 @@ class MountPoint:
         device: major and minor number, as one number of `os.makedev`.
         path: where it is mounted.
         kind: "ext4", "overlay", …
+        is_whole: it is not only a folder of the file system.
     """
 
     device: int
     path: str
     kind: str
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +150,18 @@ def mount_points(lines: Iterable[str]) -> tuple[MountPoint, ...]:
         major, colon, minor = fields[2].partition(":") if len(fields) > 4 else ("", "", "")
         if dash and colon and major.isdecimal() and minor.isdecimal():
             device = os.makedev(int(major), int(minor))
-            found.append(MountPoint(device, _unescaped(fields[4]), after.split(" ")[0]))
+            found.append(MountPoint(device, _unescaped(fields[4]), after.split(" ")[0], fields[3] == "/"))
     return tuple(found)
 
 
 def mount_point_of(path: str, device: int, mounted: Iterable[MountPoint]) -> MountPoint | None:
-    """The innermost of this device that a path is in; of several at one place the last hides the others."""
-    best: MountPoint | None = None
-    for each in mounted:
-        is_around = path == each.path or path.startswith(f"{each.path.rstrip('/')}/")
-        if is_around and each.device == device and (best is None or len(each.path) >= len(best.path)):
-            best = each
-    return best
+    """Where this device is mounted around a path: the whole of it if it can be, else the innermost part."""
+    around = [
+        each
+        for each in mounted
+        if each.device == device and (path == each.path or path.startswith(f"{each.path.rstrip('/')}/"))
+    ]
+    return max(around, key=lambda each: (each.is_whole, len(each.path)), default=None)
 
 
 def _unescaped(text: str) -> str:
@@ -169,7 +171,10 @@ def _unescaped(text: str) -> str:
 
 def _looked(path: str) -> list[_Look]:
     """The room where a path is, or where the next folder around it is that this user may look at."""
-    path = os.path.realpath(path)
+    try:
+        path = os.path.realpath(path)
+    except (OSError, ValueError):
+        return []
     while True:
         try:
             told, room = os.stat(path), os.statvfs(path)

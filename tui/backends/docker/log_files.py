@@ -14,6 +14,8 @@ from tui.model.disk import LogFile
 _ROTATED = re.compile(r"\.\d+(\.gz)?")
 # The `local` driver limits itself where nobody does (docs.docker.com, "Local file logging driver").
 _LOCAL_LIMIT = "20m"
+# Drivers that write files below the engine's folder.
+_TO_FILES = frozenset({"json-file", "k8s-file", "local"})
 _ELSEWHERE = "its engine is on another machine"
 
 
@@ -40,6 +42,9 @@ def log_file(inspected: Mapping[str, Any], is_here: bool) -> LogFile:
         # beside the container's other files, for which the engine tells no path of its own
         beside = str(inspected.get("HostnamePath") or "")
         path = path or (f"{os.path.dirname(beside)}/local-logs/container.log" if beside else "")
+    if not path and driver in _TO_FILES:
+        # it gets one with its first start
+        return LogFile(identity, size_bytes=0, limit=limit)
     if not path:
         where = f"the engine gives it to {driver}" if driver else "the engine does not say where it is"
         return LogFile(identity, limit=limit, why_unknown=where)

@@ -32,8 +32,8 @@ class DiskKeeper:
         gate: ExecGate,
         store: Store,
         protection: Protection,
-        changed: Callable[[Collection[str]], None] = lambda container_ids: None,
-        record: Callable[[CommandRecord], None] = lambda record: None,
+        changed: Callable[[Collection[str]], None] = lambda _: None,
+        record: Callable[[CommandRecord], None] = lambda _: None,
         read_only: bool = False,
         allow_base: bool = False,
     ) -> None:

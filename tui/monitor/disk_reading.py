@@ -21,7 +21,7 @@ def read_facts(
     containers: Sequence[Container],
     parts: Collection[DiskPart],
     is_cancelled: Callable[[], bool],
-    told: Callable[[DiskPart, EnvtuiError | None], None] = lambda part, error: None,
+    told: Callable[[DiskPart, EnvtuiError | None], None] = lambda *_: None,
     gate: ExecGate | None = None,
     ask_inside: bool = True,
 ) -> DiskFacts:

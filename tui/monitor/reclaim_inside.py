@@ -1,4 +1,4 @@
-"""Removes what lies inside running containers, by the jobs that change environments; and words for the log."""
+"""Removes what lies inside running containers, by the jobs that change environments."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui import diagnostics
@@ -14,7 +15,6 @@ from tui.model.disk_items import (
     ItemKey,
     ItemOutcome,
     OutcomeState,
-    Reclaimed,
     ReclaimPlan,
     ReclaimReport,
 )
@@ -32,6 +32,7 @@ from tui.monitor.poller import unexpected
 from tui.monitor.reclaim_inside import INSIDE, InsideReclaiming, removal_line
 
 if TYPE_CHECKING:
+    from tui.backends.base import Reclaiming
     from tui.model.containers import Container
     from tui.monitor.exec_gate import ExecGate
     from tui.workstation import Workstation
@@ -209,15 +210,15 @@ class _Carrying:
         """What became of an item during which the engine was lost, once it answers again."""
         why = lost.one_line()
         until = time.monotonic() + self._lost_seconds
+        reclaiming = self._workstation.reclaiming
         while self._engine.is_back(until):
-            reclaiming = self._workstation.reclaiming
             if item.kind in INSIDE or reclaiming is None:
                 return ItemOutcome(item, OutcomeState.UNKNOWN, why)
             # an engine that only did not answer in time may still be at it
             is_slow = isinstance(lost, EngineTimeout)
             seconds = until - time.monotonic() if is_slow else _SETTLE_SECONDS
             try:
-                is_gone = self._engine.holds(lambda: not reclaiming.is_there(item), seconds)
+                is_gone = self._engine.holds(partial(_is_gone, reclaiming, item), seconds)
             except EnvtuiError as error:
                 if is_lost(error):
                     continue
@@ -229,6 +230,10 @@ class _Carrying:
         if not self._is_cancelled():
             self._why_ended = "the engine was lost before its turn"
         return ItemOutcome(item, OutcomeState.UNKNOWN, why)
+
+
+def _is_gone(reclaiming: Reclaiming, item: DiskItem) -> bool:
+    return not reclaiming.is_there(item)
 
 
 def _freed(before: DiskMeasure, after: DiskMeasure) -> dict[str, object]:

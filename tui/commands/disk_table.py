@@ -18,6 +18,8 @@ _UNKNOWN = "–"
 _BAR_CELLS = 10
 _STAYS = "stays"
 # what makes the reader decide stands before a narrow terminal cuts the line
+_FILE_SYSTEM_TITLES = ("FILE SYSTEM", "SIZE", "FREE", "USED", "INODES", "HOLDS")
+_TOTAL_TITLES = ("KIND", "COUNT", "SIZE", "", "CAN GO")
 _ITEM_TITLES = ("FREES", "SIZE", "KIND", "SAFETY", "AGE", "USED", "NAME", "REASON")
 
 
@@ -45,15 +47,14 @@ def disk_lines(
     """
     blocks = []
     if file_systems:
-        titles = ("FILE SYSTEM", "SIZE", "FREE", "USED", "INODES", "HOLDS")
-        blocks.append(aligned([titles, *map(_file_system_cells, file_systems)]))
+        rows = [_FILE_SYSTEM_TITLES, *map(_file_system_cells, file_systems)]
+        blocks.append(aligned(rows))
     if totals:
         most = max((each.size_bytes or 0 for each in totals), default=0)
-        titles = ("KIND", "COUNT", "SIZE", "", "CAN GO")
-        blocks.append(aligned([titles, *(_total_cells(each, most) for each in totals)]))
-    rows = [_item_cells(each, now) for each in items]
-    if rows:
-        blocks.append(aligned([_ITEM_TITLES, *rows]))
+        blocks.append(aligned([_TOTAL_TITLES, *(_total_cells(each, most) for each in totals)]))
+    found = [_item_cells(each, now) for each in items]
+    if found:
+        blocks.append(aligned([_ITEM_TITLES, *found]))
     lines: list[str] = []
     for block in blocks:
         lines += ["", *block] if lines else block

@@ -44,7 +44,7 @@ def open_workstation(
 
 
 def protection_of(settings: Settings) -> Protection:
-    """What is never removed from the disk; ours is what belongs to this user, unless the settings say whose."""
+    """What is never removed from the disk; this user's things are ours, unless the settings say whose."""
     from tui.model.reclaim import Protection
 
     disk = settings.disk

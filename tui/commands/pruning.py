@@ -88,7 +88,7 @@ class Pruning:
         return prune_plan(items, self.request, facts, self.workstation.now(), agreed)
 
     def _judged(self, item: DiskItem) -> DiskItem:
-        """An item as it counts where nobody looks at the list: what is not known is not agreed to by --yes."""
+        """An item as it counts where nobody looks at the list: --yes takes nothing that is not known."""
         is_unseen = item.kind is DiskKind.CONTAINER and item.id not in self.reading.facts.layers
         if is_unseen and item.why_not is None:
             return replace(item, safety=Safety.DANGER, reason=_NOT_SEEN)
@@ -151,10 +151,7 @@ class Pruning:
                 "prune",
             )
             self._follow(work, newest, interrupts)
-            if work.wait(0):
-                report = work.result()
-            else:
-                report = _given_up(newest[0])
+            report = work.result() if work.wait(0) else _given_up(newest[0])
             return self._tell_end(report, interrupts.exit_code if interrupts.count else 0)
 
     def _follow(

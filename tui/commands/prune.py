@@ -38,9 +38,9 @@ _EPILOG = (
     "A plan is shown first, and nothing is done before somebody agrees to it. What is in use, protected by "
     "the settings or somebody else's is never taken. What holds work that is nowhere else, such as a named "
     "volume or a container with an environment made in it, wants its name typed, and --yes leaves it out. "
-    "ctrl+c finishes the thing under way and begins no other; a second one does not wait for that. Exit status: "
-    "0 done, 1 something failed or was not agreed to, 2 a mistake on the command line or nobody to be asked, "
-    "130 called off."
+    "ctrl+c finishes the thing under way and begins no other; a second one does not wait for that. Exit "
+    "status: 0 done, 1 something failed or was not agreed to, 2 a mistake on the command line or nobody to "
+    "be asked, 130 called off."
 )
 
 

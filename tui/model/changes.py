@@ -80,6 +80,7 @@ class EnvironmentChange:
         python: for CREATE, a version, or for a venv the path of an interpreter; "" leaves it to the manager.
         source_prefix: for CLONE.
         new_prefix: for RENAME, where it is to be.
+        cache: for CLEAN, absolute path of the one cache that is cleaned; "" for all that the manager has.
         user: account in the container that does it, "" for the container's own.
         seen: fingerprint of the environment that a plan was made for, "" where there was none.
         seen_pids: numbers of the processes that ran out of it then.
@@ -101,6 +102,7 @@ class EnvironmentChange:
     python: str = ""
     source_prefix: str = ""
     new_prefix: str = ""
+    cache: str = ""
     user: str = ""
     seen: str = field(default="", compare=False, repr=False)
     seen_pids: tuple[str, ...] = field(default=(), compare=False, repr=False)

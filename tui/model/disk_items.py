@@ -173,6 +173,7 @@ class ReclaimReport:
         is_cancelling: somebody called it off; the item under way is finished.
         freed_bytes: by the engine's account before and after; None before that is known, or where it is not.
         free_before_bytes, free_after_bytes: of the file system behind the data root, where it is here.
+        note: what is worth saying of the figures, "" for nothing.
     """
 
     plan: ReclaimPlan
@@ -183,3 +184,4 @@ class ReclaimReport:
     freed_bytes: int | None = None
     free_before_bytes: int | None = None
     free_after_bytes: int | None = None
+    note: str = ""

@@ -63,4 +63,4 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         lines = disk_lines(file_systems, sums, items, workstation.now())
         tell("\n".join(fitted(lines)), sys.stdout)
     reading.say_problems()
-    return 1 if reading.problems else 0
+    return 1 if reading.has_failed else 0

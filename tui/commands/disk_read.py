@@ -13,7 +13,7 @@ from tui.commands.change_output import say
 from tui.commands.interrupts import Background, Interrupts
 from tui.model.disk import DiskFacts, DiskPart
 from tui.model.disk_items import DiskItem
-from tui.model.errors import EnvtuiError
+from tui.model.errors import EnvtuiError, ReadOnlyRefusal
 from tui.model.printable import printable
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ class DiskReading:
     items: tuple[DiskItem, ...] = ()
     problems: dict[DiskPart, EnvtuiError] = field(default_factory=dict)
     interrupted: int = 0
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a part could not be read that nobody forbade to read."""
+        return any(not isinstance(each, ReadOnlyRefusal) for each in self.problems.values())
 
     def say_problems(self) -> None:
         """One line each on stderr."""

@@ -62,7 +62,7 @@ class Pruning:
         if self.options.dry_run:
             self._print_plan(plan)
             self.reading.say_problems()
-            return FAILED if self.reading.problems else DONE
+            return FAILED if self.reading.has_failed else DONE
         if self.workstation.reclaiming is None:
             raise EnvtuiError("Nothing can be removed", "this host's disk can only be looked at")
         if not self.options.yes:
@@ -89,8 +89,9 @@ class Pruning:
 
     def _judged(self, item: DiskItem) -> DiskItem:
         """An item as it counts where nobody looks at the list: --yes takes nothing that is not known."""
-        is_unseen = item.kind is DiskKind.CONTAINER and item.id not in self.reading.facts.layers
-        if is_unseen and item.why_not is None:
+        facts = self.reading.facts
+        is_seen = item.id in facts.layers and item.id in facts.environments
+        if item.kind is DiskKind.CONTAINER and not is_seen and item.why_not is None:
             return replace(item, safety=Safety.DANGER, reason=_NOT_SEEN)
         return item
 
@@ -183,7 +184,7 @@ class Pruning:
         has_failed = any(
             each.state in (OutcomeState.FAILED, OutcomeState.UNKNOWN) for each in report.outcomes
         )
-        return FAILED if has_failed or self.reading.problems else DONE
+        return FAILED if has_failed or self.reading.has_failed else DONE
 
 
 def _is_typed(questions: TerminalQuestions, item: DiskItem) -> bool:

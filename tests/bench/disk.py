@@ -11,12 +11,11 @@ import argparse
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.engine.disk_world import DiskWorld
+from tests.rig.disk_world import DiskWorld
 from tests.rig.engine import PrivateEngine, why_unavailable
 from tui.model.disk import ENGINE_PARTS, DiskFacts, DiskPart
 from tui.model.disk_items import DiskKind
@@ -24,6 +23,8 @@ from tui.model.reclaim import Protection, PruneRequest, disk_items, prune_plan, 
 from tui.monitor.disk_reading import read_facts
 from tui.workstation import Workstation, open_local
 
+# One for each layer; an image has at most 127.
+_RECORDS_AT_ONCE = 50
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -39,19 +40,18 @@ def main() -> None:
     reason = why_unavailable()
     if reason is not None:
         sys.exit(reason)
-    with PrivateEngine() as engine, tempfile.TemporaryDirectory() as folder:
+    with PrivateEngine() as engine:
         engine.build_image()
-        world = DiskWorld(engine, Path(folder))
+        world = DiskWorld(engine)
         _fill(world, wanted)
         _measure(engine, world, wanted.rounds)
 
 
 def _fill(world: DiskWorld, wanted: argparse.Namespace) -> None:
     begin = time.perf_counter()
-    base = "rig/base:0"
-    world.image(base, size=1 << 20)
+    world.image("base:0", 1 << 20)
     for number in range(1, wanted.images):
-        world.image(f"rig/made:{number}", base=base)
+        world.image(f"made:{number}", 4096, base="base:0")
     for number in range(wanted.volumes):
         world.volume(f"volume-{number}", 4096)
     half = wanted.containers // 2
@@ -60,13 +60,10 @@ def _fill(world: DiskWorld, wanted: argparse.Namespace) -> None:
     command = ("/bin/sh", "-c", "echo made >/tmp/made")
     for key in world.engine.create_many(wanted.containers - half, "ended", command):
         world.engine.docker("wait", key)
-    while len(world.records()) < wanted.records:
-        world.build_cache(min(50, wanted.records))
-    sizes = [len(each) for each in world.everything()]
-    print(
-        "images {}, containers {}, volumes {}, networks {}, build records {}".format(*sizes),
-        f"(made in {time.perf_counter() - begin:.0f} s)",
-    )
+    for number in range(wanted.records // _RECORDS_AT_ONCE):
+        world.image(f"kit:{number}", *[4096] * _RECORDS_AT_ONCE, kit=True)
+    there = ", ".join(f"{kind} {len(each)}" for kind, each in world.ids().items())
+    print(f"{there} (made in {time.perf_counter() - begin:.0f} s)")
 
 
 def _measure(engine: PrivateEngine, world: DiskWorld, rounds: int) -> None:

@@ -214,7 +214,7 @@ class ScriptedEnvironments:
 
 
 def scripted_station(disk: ScriptedDisk) -> Workstation:
-    """A host with this disk: one container runs, three have ended, one of which has an environment of its own.
+    """A host with this disk: one container runs, three have ended, one of them with an environment.
 
     Their names: running, exited (files changed), made (an environment made in its layer), untouched.
     """

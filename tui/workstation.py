@@ -96,6 +96,7 @@ def open_local(
         EngineUnreachable: the address is malformed.
         EngineNotFound: it names a docker context that does not exist.
     """
+    from tui.backends.conda.caches import ContainerCaches
     from tui.backends.conda.changes_here import ContainerChanges
     from tui.backends.conda.copies import ContainerPrefixCopies
     from tui.backends.conda.environments import ContainerEnvironments, ContainerRecords
@@ -142,6 +143,7 @@ def open_local(
         changes=ContainerChanges(engine, allow_base),
         copies=ContainerPrefixCopies(engine),
         disk=DockerDisk(engine),
+        caches=ContainerCaches(engine),
     )
 
 

@@ -97,7 +97,8 @@ class Manager(Workings):
         verb(verbs, "remove", self.remove, *change, "-a --all", names=True)
         verb(verbs, "list", self.list_packages, "prefix", "--explicit", "--md5")
         verb(verbs, "export", self.export, "prefix", "--no-builds", "--from-history")
-        verb(verbs, "clean", self.clean, "-y --yes", "-d --dry-run", "-a --all")
+        verb(verbs, "clean", self.clean, "-y --yes", "-d --dry-run", "-a --all",
+             "-p --packages", "-t --tarballs", "-i --index-cache")  # fmt: skip
         verb(verbs, "info", self.info, "-e --envs")
         environment = verbs.add_parser("env").add_subparsers(required=True, parser_class=_Parser)
         knows_yes = ("-y --yes",) if not self.is_conda or self.number >= (24, 1) else ()

@@ -40,7 +40,7 @@ class Workings:
         self.fault = os.environ.get("RIG_FAIL", "")
         told = "" if self.is_conda else os.environ.get("MAMBA_ROOT_PREFIX", "")
         self.root = Path(told or program.resolve().parent.parent)
-        self.cache = self.root / "pkgs"
+        self.cache = Path(os.environ.get("CONDA_PKGS_DIRS") or self.root / "pkgs")
         self.registry = Path(os.environ.get("HOME", "/root")) / ".conda/environments.txt"
         self.number = tuple(int(part) for part in self.version.split(".")[:2])
         self.told = argparse.Namespace()

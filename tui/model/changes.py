@@ -271,7 +271,7 @@ def change_words(change: EnvironmentChange) -> str:
         case ChangeVerb.REMOVE:
             return f"Remove {where}"
         case ChangeVerb.CLEAN:
-            return f"Clean the caches of {where}"
+            return f"Clean {change.cache or f'the caches of {name}'} in {change.container_name}"
 
 
 def why_not_changed(environment: Environment, verb: ChangeVerb, allow_base: bool = False) -> str | None:

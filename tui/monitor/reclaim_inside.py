@@ -184,7 +184,7 @@ def _manager_words(change: EnvironmentChange) -> list[str]:
         if name == "uv":
             return [change.manager, "cache", "clean", "--cache-dir", change.cache]
         if not name:
-            python = f"{change.prefix.rstrip('/')}/bin/python"
+            python = change.python or f"{change.prefix.rstrip('/')}/bin/python"
             return [python, "-m", "pip", "cache", "purge", "--cache-dir", change.cache]
         return [change.manager, "clean", "--packages", "--tarballs", "--index-cache", "-y"]
     if change.verb is ChangeVerb.REMOVE and not name:

@@ -30,6 +30,9 @@ from tui.model.errors import ChangeRefused
 #: `env create` and `env update` of a mamba ask by a variable; both take "true", micromamba 2.9 not "1".
 _YES = (("CONDA_ALWAYS_YES", "true"), ("MAMBA_ALWAYS_YES", "true"))
 
+#: What lies in a cache of packages, in words that all managers take. The rest is elsewhere: logs, trash.
+_ONE_CACHE = ("--packages", "--tarballs", "--index-cache")
+
 
 class CondaCommands:
     """The commands of one change by conda or mamba."""
@@ -54,8 +57,9 @@ class CondaCommands:
     @property
     def environ(self) -> tuple[tuple[str, str], ...]:
         """Variables of every command."""
-        root = self.change.root_prefix
-        return (*pip_commands.IN_CONDA, *((("MAMBA_ROOT_PREFIX", root),) if root else ()))
+        root, cache = self.change.root_prefix, self.change.cache
+        only = (("CONDA_PKGS_DIRS", checked_path(cache, "cache")),) if cache else ()
+        return (*pip_commands.IN_CONDA, *((("MAMBA_ROOT_PREFIX", root),) if root else ()), *only)
 
     def create_from_yml(self) -> Command:
         """Makes the environment from the change's file."""
@@ -80,8 +84,8 @@ class CondaCommands:
         return self.run(verb, "-p", self.prefix, "-y", *options, *self.channels, *packages)
 
     def clean(self, *options: str) -> Command:
-        """Removes what is kept for the next time."""
-        return self.run("clean", "--all", *options)
+        """Removes what is kept for the next time, in all caches or in the one that is named."""
+        return self.run("clean", *(_ONE_CACHE if self.change.cache else ("--all",)), *options)
 
     # -- what is the same
 

@@ -31,5 +31,5 @@ class MicromambaCommands(CondaCommands):
         return self.run("update", "-p", self.prefix, "-y", *options, *self.channels, *wanted)
 
     def clean(self, *options: str) -> Command:
-        """Removes what is kept for the next time."""
-        return self.run("clean", "-a", *options)
+        """Removes what is kept for the next time, in all caches or in the one that is named."""
+        return super().clean(*options) if self.change.cache else self.run("clean", "-a", *options)

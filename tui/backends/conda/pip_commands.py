@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.backends.conda.command import FILE, Command, checked
+from tui.backends.conda.command import FILE, Command, checked, checked_path
 
 _Environ = tuple[tuple[str, str], ...]
 
@@ -62,3 +62,10 @@ def plan(
 def uninstall(prefix: str, names: Sequence[str], environ: _Environ) -> Command:
     """`pip uninstall`, which leaves the dependencies of what goes."""
     return Command((interpreter(prefix), "-m", "pip", "uninstall", "-y", *checked(names)), environ)
+
+
+def purge(python: str, cache: str) -> Command:
+    """`pip cache purge` of one cache, whatever the container's variables say."""
+    return Command(
+        (checked_path(python, "interpreter"), "-m", "pip", "cache", "purge", "--cache-dir", cache), IN_CONDA
+    )

@@ -60,6 +60,10 @@ class VenvCommands:
         """Uninstalls the change's packages."""
         return pip_commands.uninstall(self.prefix, self.packages, pip_commands.IN_VENV)
 
+    def clean(self, cache: str) -> Command:
+        """Empties a cache of pip's, which pip knows since 20.1."""
+        return pip_commands.purge(self.change.python or interpreter(self.prefix), cache)
+
     def python(self) -> str:
         """The interpreter that a new environment is made with."""
         wanted = self.change.python
@@ -96,7 +100,9 @@ class VenvCommands:
                     "Clone it, then remove this one.",
                 )
             case ChangeVerb.CLEAN:
-                raise ChangeRefused("A venv keeps nothing for the next time")
+                if not change.cache:
+                    raise ChangeRefused("A venv keeps nothing for the next time")
+                return (self.clean(checked_path(change.cache, "cache")),)
 
     def plan_commands(self) -> tuple[Command, ...]:
         """Dry runs, of which the output is read."""
@@ -147,6 +153,10 @@ class UvCommands(VenvCommands):
         dry = ("--dry-run",) if is_plan else ()
         given = ("-r", FILE) if self.change.file is not None else ()
         return self._pip("install", *dry, *options, *given, *self.packages)
+
+    def clean(self, cache: str) -> Command:
+        """Empties a cache of uv's."""
+        return Command((self.uv, "cache", "clean", "--cache-dir", cache), _UV)
 
     def uninstall(self) -> Command:
         """Uninstalls the change's packages; uv asks nothing."""

@@ -33,7 +33,7 @@ class TestUsage:
             ("--dry-run",),
             ("--all", "--containers", "--yes"),
             ("--images", "--older-than", "7", "--dry-run"),
-            ("--images", "--older-than", "-7d", "--dry-run"),
+            ("--images", "--older-than=-7d", "--dry-run"),
             ("--images", "--older-than", "", "--dry-run"),
             ("--images", "--keep", "", "--dry-run"),
         ],
@@ -202,9 +202,14 @@ class TestRemoving:
 
 class TestCallingOff:
     def test_the_one_under_way_is_finished_and_no_other_begun(self, disk_host: DiskHost) -> None:
+        said: list[str] = []
+
         def interrupt(item: DiskItem) -> None:
             os.kill(os.getpid(), signal.SIGINT)
+            # the main thread takes it when it looks next
+            until(lambda: said, 30, "taken note of")
 
+        disk_host.monkeypatch.setattr("tui.commands.pruning.say", said.append)
         disk_host.disk.on_reclaim = interrupt
         told = disk_host.json("prune", *ALL, "--yes", code=130)
         assert len(told["removed"]) == 1 == len(disk_host.disk.removed)
@@ -261,7 +266,7 @@ class TestAsking:
 
     def test_a_name_that_is_typed_takes_it_and_one_that_is_not_leaves_it(self) -> None:
         with self.terminal("--volumes", "--containers") as shown:
-            shown.wait_for(r"Type made to remove it, nothing to leave it: $|Type checkpoints to remove it")
+            shown.wait_for(r"Type (made|checkpoints) to remove it, nothing to leave it:$")
             answers = {"made": "\r", "checkpoints": "checkpoints\r"}
             first = "made" if "Type made" in shown.text() else "checkpoints"
             shown.send(answers.pop(first))

@@ -171,7 +171,10 @@ def _unescaped(text: str) -> str:
 
 def _looked(path: str) -> list[_Look]:
     """The room where a path is, or where the next folder around it is that this user may look at."""
-    path = os.path.realpath(path)
+    try:
+        path = os.path.realpath(path)
+    except (OSError, ValueError):
+        return []
     while True:
         try:
             told, room = os.stat(path), os.statvfs(path)

@@ -281,12 +281,12 @@ class DiskHost:
 
 def run_on_terminal(arguments: Sequence[str]) -> int:
     """The command on a scripted host, in a process of its own; tells what was removed."""
-    import tui.commands.prune
+    from unittest import mock
 
     disk = ScriptedDisk()
     station = scripted_station(disk)
-    tui.commands.prune.open_workstation = lambda *given: station
-    code = main(list(arguments), {"XDG_CONFIG_HOME": "/nonexistent", "HOME": "/nonexistent"})
+    with mock.patch("tui.commands.prune.open_workstation", return_value=station):
+        code = main(list(arguments), {"XDG_CONFIG_HOME": "/nonexistent", "HOME": "/nonexistent"})
     print("gone:", sorted(each[:14] for each in disk.removed), "code:", code)
     return code
 

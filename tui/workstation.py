@@ -144,6 +144,7 @@ def open_local(
         changes=ContainerChanges(engine, allow_base),
         copies=ContainerPrefixCopies(engine),
         disk=DockerDisk(engine),
+        caches=ContainerCaches(engine),
         reclaiming=DockerReclaiming(engine),
         caches=ContainerCaches(engine),
     )

@@ -146,7 +146,6 @@ def open_local(
         disk=DockerDisk(engine),
         caches=ContainerCaches(engine),
         reclaiming=DockerReclaiming(engine),
-        caches=ContainerCaches(engine),
     )
 
 

@@ -291,13 +291,13 @@ def disks(draw: st.DrawFn) -> DiskFacts:
     chains: list[tuple[ImageLayer, ...]] = []
     images: list[DiskImage] = []
     for number in range(draw(st.integers(1, 8))):
-        below = draw(st.sampled_from(chains)) if chains and draw(st.booleans()) else ()
+        below = draw(st.sampled_from([(), *chains]))
         own = tuple(
             ImageLayer(f"{number}.{each}", draw(st.one_of(st.none(), st.integers(0, 50))))
             for each in range(draw(st.integers(0, 3)))
         )
         chains.append(below + own)
-        parent = draw(st.sampled_from(images)).id if images and draw(st.booleans()) else ""
+        parent = draw(st.sampled_from(["", *(each.id for each in images)]))
         tags = draw(st.sampled_from([(), (f"i{number}:1",), (f"i{number}:1", f"i{number}:2")]))
         images.append(
             DiskImage(

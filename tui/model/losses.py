@@ -97,6 +97,11 @@ def _environments(
             how = PrefixChange.CHANGED
         if how is not None:
             found.append((each, how))
+    # a prefix that was asked about, and is in no listing any more: it is lost all the same
+    listed = {each.prefix for each in listing.environments} if listing is not None else set()
+    for prefix, how in (changes.prefixes if changes is not None else {}).items():
+        if prefix not in listed and changes is not None:
+            found.append((Environment(changes.container_id, prefix, "", EnvironmentKind.CONDA), how))
     return found
 
 

@@ -143,9 +143,9 @@ def open_local(
         records=ContainerRecords(engine),
         changes=ContainerChanges(engine, allow_base),
         copies=ContainerPrefixCopies(engine),
+        caches=ContainerCaches(engine),
         disk=DockerDisk(engine),
         reclaiming=DockerReclaiming(engine),
-        caches=ContainerCaches(engine),
     )
 
 

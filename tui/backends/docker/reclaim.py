@@ -134,10 +134,11 @@ class DockerReclaiming:
     def _remove_volume(self, item: DiskItem) -> Reclaimed:
         if self._requests.look(f"/volumes/{part(item.id)}") is None:
             raise gone(item)
-        if self._volume(item) is None:
+        told = self._volume(item)
+        if told is None:
             raise changed(item, "it was made anew, or what is in it was changed")
         users = self._requests.users()
-        found = users_of_volume(item.id, users.uses)
+        found = users_of_volume(item.id, str(told.get("Mountpoint") or ""), users.uses)
         if found is None:
             raise in_use(item, "the engine does not tell whether a container mounts it")
         if found:

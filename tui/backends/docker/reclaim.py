@@ -135,7 +135,8 @@ class DockerReclaiming:
         told = self._requests.look(f"/volumes/{part(item.id)}")
         if told is None:
             raise gone(item)
-        if self._volume(item) is None:
+        told = self._volume(item)
+        if told is None:
             raise changed(item, "it was made anew, or what is in it was changed")
         users = self._requests.users()
         found = users_of_volume(item.id, str(told.get("Mountpoint") or ""), users.uses)

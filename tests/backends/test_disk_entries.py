@@ -71,8 +71,14 @@ class TestUsers:
 
     def test_a_volume_of_a_list_without_mounts_may_be_used(self) -> None:
         used = uses([{"Id": "c"}, {"Id": "d", "Mounts": [{"Type": "volume", "Name": "v"}]}])
-        assert users_of_volume("v", used) == ("d",)
-        assert users_of_volume("w", used) is None
+        assert users_of_volume("v", "", used) == ("d",)
+        assert users_of_volume("w", "", used) is None
+
+    def test_a_volume_is_used_by_its_folder_too(self) -> None:
+        mounts = [{"Type": "bind", "Source": "/var/volumes/v/_data/sets", "Destination": "/sets"}]
+        used = uses([{"Id": "c", "Mounts": mounts}])
+        assert users_of_volume("v", "/var/volumes/v/_data", used) == ("c",)
+        assert users_of_volume("w", "/var/volumes/w/_data", used) == ()
 
     def test_a_volume_that_the_engine_counts_users_of_may_be_used(self) -> None:
         sizes = [{"Name": "v", "UsageData": {"RefCount": 1, "Size": 3}}]

@@ -91,11 +91,13 @@ class TestSizes:
         assert sizes({"a": build("xyz", 30, 5)}, "a") == [None, None, None]
         assert sizes({"a": build("xy", total=7)}, "a") == [None, None]
 
-    def test_the_only_layer_is_the_whole_image(self) -> None:
-        assert sizes({"a": build("x", total=2131013)}, "a") == [2131013]
+    def test_sizes_that_count_more_than_layers_are_not_believed(self) -> None:
+        # as with the containerd image store: 10 and 30 bytes of layers, and compressed copies of them
+        both = {"a": build("x", 10, total=14), "b": build("xy", 10, 30, total=56)}
+        assert (sizes(both, "a"), sizes(both, "b")) == ([None], [None, None])
 
     def test_two_images_that_contradict_each_other_tell_nothing(self) -> None:
-        both = {"a": build("xy", 10, 20), "b": build("x", total=12)}
+        both = {"a": build("xy", 10, 20), "b": build("x", 12)}
         assert sizes(both, "a")[0] is None
 
     def test_an_image_that_is_not_told_anything_of(self) -> None:

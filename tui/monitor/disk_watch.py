@@ -210,8 +210,12 @@ class DiskWatch:
                 containers = [each for each in containers if each.id in only]
             with self._changed:
                 known = self._facts
-                if part in self._tried:
-                    self._tried[part] |= {each.id for each in containers}
+                if part is DiskPart.LAYERS:
+                    self._tried[part] |= {each.id for each in containers if not each.is_alive}
+                elif part is DiskPart.INSIDE:
+                    self._tried[part] |= {
+                        each.id for each in containers if each.state is ContainerState.RUNNING
+                    }
             error = self._reader.read(part, containers, known, cancelled.is_set, taken)
         with self._changed:
             del self._reading[part]

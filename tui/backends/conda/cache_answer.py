@@ -10,6 +10,7 @@ from tui.backends.conda import answer
 
 _BLOCK_BYTES = 512
 _FORMAT = "1"
+_SECOND = 0.999_999
 # Device, inode, links, blocks, kind as a letter or as the mode, changed, modified.
 _FILE = re.compile(r"(\d+:\d+) (\d+) (\d+) ([a-zA-Z]|[0-9a-f]{4}) (\d+(?:\.\d*)?) (\d+(?:\.\d*)?)")
 _FOLDER_MODE = re.compile(r"d|4[0-9a-f]{3}")
@@ -155,6 +156,8 @@ def _files(lines: str) -> Iterator[CachedFile]:
         count = 1 if before is None else before[1] + 1
         is_folder = _FOLDER_MODE.fullmatch(kind) is not None
         size = int(blocks) * _BLOCK_BYTES
-        seen[inode] = (int(links), count, size, float(changed), float(modified), is_folder)
+        # busybox tells whole seconds: what was made in the same one as the container is not the image's
+        at = float(changed) if "." in changed else float(changed) + _SECOND
+        seen[inode] = (int(links), count, size, at, float(modified), is_folder)
     for each in seen.values():
         yield CachedFile(*each)

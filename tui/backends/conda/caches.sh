@@ -131,7 +131,8 @@ run() {
   child=
 }
 how=
-if command -v find >/dev/null 2>&1; then
+# by its path: a busybox that is `nice` may take its own `find` for it
+if f=$(command -v find); then
   if find / -maxdepth 0 -printf '' >/dev/null 2>&1; then how=gnu
   elif command -v stat >/dev/null 2>&1; then how=stat; fi
 fi
@@ -141,8 +142,8 @@ while [ -n "$how" ] && [ $j -lt $n ]; do
   eval "p=\$c$j"
   printf 'W 2\0%s\0' $j
   case $how in
-    gnu) run find "$p" -xdev -printf '%D:%i %n %b %y %C@ %T@\n';;
-    stat) run find "$p" -xdev -exec stat -c '%d:%i %h %b %f %Z %Y' '{}' +;;
+    gnu) run "$f" "$p" -xdev -printf '%D:%i %n %b %y %C@ %T@\n';;
+    stat) run "$f" "$p" -xdev -exec stat -c '%d:%i %h %b %f %Z %Y' '{}' +;;
   esac
   printf '\0'
 done

@@ -106,7 +106,8 @@ def volumes(
         name = str(entry.get("Name") or "")
         told = usage.get(name) or entry.get("UsageData")
         told = told if isinstance(told, dict) else {}
-        users = users_of_volume(name, used)
+        mount_point = str(entry.get("Mountpoint") or "")
+        users = users_of_volume(name, mount_point, used)
         if users == () and (count_of(told.get("RefCount")) or 0) > 0:
             # the engine counts users that its list of containers does not show
             users = None
@@ -119,7 +120,7 @@ def volumes(
                 count_of(told.get("Size")),
                 users,
                 labels,
-                str(entry.get("Mountpoint") or ""),
+                mount_point,
                 ANONYMOUS_LABEL in labels or _is_engines_name(name),
             )
         )

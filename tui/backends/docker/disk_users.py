@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from tui.backends.docker.changes import is_in
 
 _HEX_DIGITS = 64
 
@@ -19,6 +21,7 @@ class ContainerUse:
         image: the name that it was made by.
         volumes: names of what it mounts; None where the engine does not tell its mounts.
         networks: names and ids, of those that it is in or is to be in.
+        folders: of the host that it has inside.
     """
 
     container_id: str
@@ -26,6 +29,7 @@ class ContainerUse:
     image: str = ""
     volumes: frozenset[str] | None = None
     networks: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
 
 
 def uses(listed: Iterable[Mapping[str, Any]]) -> tuple[ContainerUse, ...]:
@@ -50,9 +54,17 @@ def users_of_image(image_id: str, references: Sequence[str], used: Sequence[Cont
     )
 
 
-def users_of_volume(name: str, used: Sequence[ContainerUse]) -> tuple[str, ...] | None:
-    """The containers that mount a volume; None where one can't be told to mount it or not."""
-    found = tuple(use.container_id for use in used if use.volumes is not None and name in use.volumes)
+def users_of_volume(name: str, mount_point: str, used: Sequence[ContainerUse]) -> tuple[str, ...] | None:
+    """The containers that mount a volume; None where one can't be told to mount it or not.
+
+    One that has the volume's folder inside by its path on the host uses it too, which the engine does not see.
+    """
+    found = tuple(
+        use.container_id
+        for use in used
+        if (use.volumes is not None and name in use.volumes)
+        or (mount_point and any(is_in(folder, mount_point) for folder in use.folders))
+    )
     return found if found or all(use.volumes is not None for use in used) else None
 
 
@@ -72,17 +84,19 @@ def _use(entry: Mapping[str, Any]) -> ContainerUse:
     host = entry.get("HostConfig")
     if isinstance(host, dict):
         networks.add(str(host.get("NetworkMode") or ""))
-    mounts = entry.get("Mounts")
+    told_mounts = entry.get("Mounts")
+    mounts = (
+        [each for each in told_mounts if isinstance(each, dict)] if isinstance(told_mounts, list) else None
+    )
     return ContainerUse(
         container_id=str(entry.get("Id") or ""),
         image_id=full_id(entry.get("ImageID")),
         image=str(entry.get("Image") or ""),
-        volumes=frozenset(
-            str(mount.get("Name"))
-            for mount in mounts
-            if isinstance(mount, dict) and mount.get("Name") and mount.get("Type") in (None, "volume")
-        )
-        if isinstance(mounts, list)
-        else None,
+        volumes=None if mounts is None else frozenset(_told(mounts, "Name", (None, "volume"))),
         networks=frozenset(networks - {""}),
+        folders=frozenset(_told(mounts or (), "Source", ("bind",))),
     )
+
+
+def _told(mounts: Iterable[Mapping[str, Any]], key: str, kinds: Sequence[str | None]) -> Iterator[str]:
+    return (str(each[key]) for each in mounts if each.get(key) and each.get("Type") in kinds)

@@ -192,7 +192,11 @@ class EngineHttp:
     def _send(
         self, method: str, path: str, deadline: Deadline, body: Any = None, *, chunked: bool = True
     ) -> http.client.HTTPConnection:
-        connection = self._connection(deadline.seconds)
+        seconds = deadline.seconds
+        if deadline.step_seconds is not None:
+            # nothing can be called off before there is a connection
+            seconds = min(seconds, QUESTION_SECONDS)
+        connection = self._connection(seconds)
         if not chunked:
             # what http.client itself looks at; it has no argument for it
             connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]

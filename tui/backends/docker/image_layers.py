@@ -49,6 +49,15 @@ class ImageBuild:
     steps: tuple[HistoryStep, ...] = ()
     size_bytes: int | None = None
 
+    @property
+    def tells_all(self) -> bool:
+        """Whether the steps come to the size.
+
+        They don't where the history is not whole, nor where an engine counts in the size what is in no
+        layer: configurations (Podman), or compressed copies (Docker with the containerd image store).
+        """
+        return sum(step.size_bytes for step in self.steps) == self.size_bytes
+
 
 def step_from_history(created_by: str, size_bytes: int) -> HistoryStep:
     """A step from an entry of `/images/{id}/history`."""
@@ -74,7 +83,7 @@ def layers_of(builds: Mapping[str, ImageBuild]) -> dict[str, tuple[ImageLayer, .
     # what a chain of layers can weigh altogether: the same in each image that has it
     weights: dict[str, frozenset[int]] = {}
     for image, build in builds.items():
-        if chains[image] and build.size_bytes is not None:
+        if chains[image] and build.size_bytes is not None and build.tells_all:
             _narrow(weights, chains[image][-1], {build.size_bytes})
     is_narrower = True
     while is_narrower:
@@ -107,7 +116,7 @@ def _weights(
     build: ImageBuild, chain: Sequence[str], weights: Mapping[str, frozenset[int]]
 ) -> list[set[int]]:
     """What each chain of an image can weigh by its history; [] where the history does not tell it all."""
-    if build.size_bytes is None or sum(step.size_bytes for step in build.steps) != build.size_bytes:
+    if not build.tells_all:
         return []
     steps = [step for step in build.steps if not step.makes_no_layer]
     if len(steps) < len(chain):

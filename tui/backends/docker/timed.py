@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import http.client
 import io
-import select
 import socket
-import ssl
 from typing import Any
 
 from tui.backends.deadline import Deadline
@@ -42,20 +40,23 @@ class _TimedReader(io.RawIOBase):
         self._deadline.check()
         step = self._deadline.step_seconds
         if step is not None:
-            self._wait(step)
+            return self._read_in_steps(buffer, step)
         self._socket.settimeout(self._deadline.remaining())
         count: int | None = self._raw.readinto(buffer)
         return count
 
-    def _wait(self, step_seconds: float) -> None:
-        """Until there is something to read, with a look at the deadline every step."""
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            # it was received already, with what was read before
-            return
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        while not poll.poll(step_seconds * 1000):
-            self._deadline.check()
+    def _read_in_steps(self, buffer: Any, step_seconds: float) -> int:
+        """With a look at the deadline every step.
+
+        The socket itself is asked: its file reads no more after a timeout. Whether something came can't be
+        asked beforehand, as with TLS what came may be for the layer below alone.
+        """
+        while True:
+            self._socket.settimeout(min(step_seconds, self._deadline.remaining()))
+            try:
+                return self._socket.recv_into(buffer)
+            except TimeoutError:
+                self._deadline.check()
 
     def close(self) -> None:
         self._raw.close()

@@ -256,7 +256,8 @@ def _references(told: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Tags and digests of an image, from its inspection or its entry in a list."""
     tags = [str(each) for each in told.get("RepoTags") or () if each != "<none>:<none>"]
     digests = [str(each) for each in told.get("RepoDigests") or () if not str(each).startswith("<none>@")]
-    return tags, digests
+    # engines tell them in another order each time
+    return sorted(tags), sorted(digests)
 
 
 def _all_references(told: Mapping[str, Any]) -> list[str]:

@@ -143,17 +143,9 @@ def open_local(
         records=ContainerRecords(engine),
         changes=ContainerChanges(engine, allow_base),
         copies=ContainerPrefixCopies(engine),
-<<<<<<< HEAD
-        caches=ContainerCaches(engine),
-=======
->>>>>>> w8-b-reclaim
         disk=DockerDisk(engine),
         caches=ContainerCaches(engine),
         reclaiming=DockerReclaiming(engine),
-<<<<<<< HEAD
-=======
-        caches=ContainerCaches(engine),
->>>>>>> w8-b-reclaim
     )
 
 

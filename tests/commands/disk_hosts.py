@@ -30,7 +30,7 @@ from tui.model.disk import (
     LogFile,
 )
 from tui.model.disk_items import DiskItem, DiskKind, Reclaimed
-from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy
+from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy, Origin
 from tui.model.errors import EnvtuiError
 from tui.workstation import Workstation, open_demo
 
@@ -227,7 +227,7 @@ def scripted_station(disk: ScriptedDisk) -> Workstation:
         each for each in station.environments.environments(dl_dev).environments if each.label == "vision"
     )
     made = container_id("made")
-    vision = replace(vision, container_id=made, pids=())
+    vision = replace(vision, container_id=made, pids=(), origin=Origin.LAYER)
     from tui.model.disk import PrefixChange
 
     disk.changes = {

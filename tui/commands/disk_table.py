@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _UNKNOWN = "–"
 _BAR_CELLS = 10
 _STAYS = "stays"
+_HEX_DIGITS, _SHORT_DIGITS = 64, 12
 # what makes the reader decide stands before a narrow terminal cuts the line
 _FILE_SYSTEM_TITLES = ("FILE SYSTEM", "SIZE", "FREE", "USED", "INODES", "HOLDS")
 _TOTAL_TITLES = ("KIND", "COUNT", "SIZE", "", "CAN GO")
@@ -70,7 +71,7 @@ def plan_lines(plan: ReclaimPlan, now: float) -> Iterator[str]:
             yield line
             yield from loss_lines(item)
     for item, reason in plan.skipped:
-        yield printable(f"left out: {item.kind} {item.name}: {reason}")
+        yield printable(f"left out: {item.kind} {short_name(item)}: {reason}")
     yield plan_words(plan)
 
 
@@ -81,6 +82,13 @@ def plan_words(plan: ReclaimPlan) -> str:
     things = "thing" if len(plan.items) == 1 else "things"
     about = "" if plan.is_exact else "about "
     return f"{len(plan.items)} {things} to be removed, which frees {about}{format_bytes(plan.planned_bytes)}"
+
+
+def short_name(item: DiskItem) -> str:
+    """A name that a line has room for: one that the engine made up is as short as it shows ids."""
+    name = item.name or item.id
+    is_made_up = len(name) == _HEX_DIGITS and not name.strip("0123456789abcdef")
+    return f"{name[:_SHORT_DIGITS]}…" if is_made_up else name
 
 
 def loss_lines(item: DiskItem) -> Iterator[str]:
@@ -135,7 +143,7 @@ def _item_cells(item: DiskItem, now: float) -> Sequence[str]:
         item.safety.value if item.why_not is None else _STAYS,
         _age(item.created_at, now),
         _age(item.last_used_at, now),
-        item.name or item.id,
+        short_name(item),
         item.reason if item.why_not is None else item.why_not,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tui.commands.disk_table import short_name
 from tui.model.disk_items import ENDED_STATES, ItemOutcome, OutcomeState, ReclaimReport
 from tui.model.printable import printable
 from tui.model.units import format_bytes
@@ -22,12 +23,12 @@ def progress_line(report: ReclaimReport) -> str:
     ended = sum(each.state in ENDED_STATES for each in report.outcomes)
     now = next((each.item for each in report.outcomes if each.state is OutcomeState.RUNNING), None)
     words = f"{ended}/{len(report.outcomes)}"
-    return words if now is None else f"{words} removing {now.kind} {now.name}"
+    return words if now is None else f"{words} removing {now.kind} {short_name(now)}"
 
 
 def outcome_line(each: ItemOutcome) -> str:
     """What became of one item; can be printed."""
-    words = f"{_MARKS.get(each.state, _LEFT)} {each.state}: {each.item.kind} {each.item.name or each.item.id}"
+    words = f"{_MARKS.get(each.state, _LEFT)} {each.state}: {each.item.kind} {short_name(each.item)}"
     freed = each.reclaimed.freed_bytes
     if each.state is OutcomeState.REMOVED and freed is not None:
         words += f", {format_bytes(freed)}"

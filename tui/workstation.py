@@ -102,6 +102,7 @@ def open_local(
     from tui.backends.conda.environments import ContainerEnvironments, ContainerRecords
     from tui.backends.docker.cgroups import CgroupReader
     from tui.backends.docker.containers import DockerContainers
+    from tui.backends.docker.disk import DockerDisk
     from tui.backends.docker.endpoint import find
     from tui.backends.docker.engine import DockerEngine
     from tui.backends.docker.host_pids import LocalHostPids
@@ -142,6 +143,7 @@ def open_local(
         changes=ContainerChanges(engine, allow_base),
         copies=ContainerPrefixCopies(engine),
         caches=ContainerCaches(engine),
+        disk=DockerDisk(engine),
     )
 
 

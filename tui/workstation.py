@@ -107,6 +107,7 @@ def open_local(
     from tui.backends.docker.engine import DockerEngine
     from tui.backends.docker.host_pids import LocalHostPids
     from tui.backends.docker.logs import DockerLogs
+    from tui.backends.docker.reclaim import DockerReclaiming
     from tui.backends.docker.services import DockerServices
     from tui.backends.docker.stats import DockerStatistics
     from tui.backends.gpu.driver import NvidiaDriver
@@ -144,6 +145,7 @@ def open_local(
         copies=ContainerPrefixCopies(engine),
         caches=ContainerCaches(engine),
         disk=DockerDisk(engine),
+        reclaiming=DockerReclaiming(engine),
     )
 
 

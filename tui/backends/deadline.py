@@ -21,6 +21,8 @@ GPU_SECONDS = 2.5
 #: What takes room on a disk: the engine walks every file of every container and volume, which took minutes
 #: on big hosts (moby#31719). It can be called off at any time.
 DISK_SECONDS = 900.0
+#: The removal of one thing: deleting hundreds of thousands of files takes minutes on slow disks.
+REMOVAL_SECONDS = 600.0
 #: The engine's part of an action, beyond what the container itself may take.
 ACTION_SECONDS = 30.0
 

@@ -56,6 +56,11 @@ class EngineHttp:
         """The same for a POST with a body, which is sent as JSON. Raises an EngineError."""
         return self._answer("POST", path, body, Deadline(seconds))
 
+    def delete(self, path: str, seconds: float = QUESTION_SECONDS) -> bytes:
+        """The body of the answer to a DELETE. Raises an EngineError."""
+        body, _ = self._answer("DELETE", path, None, Deadline(seconds))
+        return body
+
     def put_tar(self, path: str, archive: bytes, seconds: float = QUESTION_SECONDS) -> None:
         """PUT a tar archive. Raises an EngineError."""
         self._answer("PUT", path, archive, Deadline(seconds))

@@ -145,8 +145,8 @@ def open_local(
         records=ContainerRecords(engine),
         changes=ContainerChanges(engine, allow_base),
         copies=ContainerPrefixCopies(engine),
-        caches=ContainerCaches(engine),
         disk=DockerDisk(engine),
+        caches=ContainerCaches(engine),
         reclaiming=DockerReclaiming(engine),
     )
 

@@ -62,6 +62,7 @@ class DiskItem:
         change: of what is done by a job inside a container.
         follows: items that have to be gone before it can go.
         is_dangling: an image that has no tag.
+        is_alive: a container that has processes.
     """
 
     kind: DiskKind
@@ -81,6 +82,7 @@ class DiskItem:
     change: EnvironmentChange | None = None
     follows: tuple[ItemKey, ...] = ()
     is_dangling: bool = False
+    is_alive: bool = False
 
     @property
     def key(self) -> ItemKey:

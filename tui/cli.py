@@ -84,7 +84,7 @@ def _carry_out(arguments: list[str], environ: Mapping[str, str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     import argparse
 
-    from tui.commands import env, envs, gpus, logs, ps, session_parsers
+    from tui.commands import disk, env, envs, gpus, logs, prune, ps, session_parsers
     from tui.paths import log_file, settings_file
 
     common = argparse.ArgumentParser(add_help=False)
@@ -112,6 +112,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     env.add_parser(commands, common)
     gpus.add_parser(commands, common)
     logs.add_parser(commands, common)
+    disk.add_parser(commands, common)
+    prune.add_parser(commands, common)
     session_parsers.add_parsers(commands, common)
     own, remote = session_parsers.split_command(arguments)
     return parser.parse_args(own, argparse.Namespace(remote=remote))
@@ -123,7 +125,7 @@ def _open_screen(options: argparse.Namespace | None, environ: Mapping[str, str])
                          "For scripts there is `envtui ps --json`")  # fmt: skip
     from tui import diagnostics
     from tui.backends.conda.kept_jobs import KeptJobs
-    from tui.commands.options import load_settings, open_workstation
+    from tui.commands.options import load_settings, open_workstation, protection_of
     from tui.monitor.monitor import Monitor
     from tui.paths import log_file, state_folder
 
@@ -132,7 +134,12 @@ def _open_screen(options: argparse.Namespace | None, environ: Mapping[str, str])
     workstation = open_workstation(options, settings, environ)
     kept = None if workstation.is_demo else KeptJobs(state_folder(environ) / "changes")
     monitor = Monitor(
-        workstation, settings.read_only, settings.stats_seconds, kept, settings.environments.allow_base
+        workstation,
+        settings.read_only,
+        settings.stats_seconds,
+        kept,
+        settings.environments.allow_base,
+        protection_of(settings),
     )
     # the engine is asked while the screen is being imported, which takes longer
     monitor.start()

@@ -102,10 +102,12 @@ def open_local(
     from tui.backends.conda.environments import ContainerEnvironments, ContainerRecords
     from tui.backends.docker.cgroups import CgroupReader
     from tui.backends.docker.containers import DockerContainers
+    from tui.backends.docker.disk import DockerDisk
     from tui.backends.docker.endpoint import find
     from tui.backends.docker.engine import DockerEngine
     from tui.backends.docker.host_pids import LocalHostPids
     from tui.backends.docker.logs import DockerLogs
+    from tui.backends.docker.reclaim import DockerReclaiming
     from tui.backends.docker.services import DockerServices
     from tui.backends.docker.stats import DockerStatistics
     from tui.backends.gpu.driver import NvidiaDriver
@@ -141,7 +143,9 @@ def open_local(
         records=ContainerRecords(engine),
         changes=ContainerChanges(engine, allow_base),
         copies=ContainerPrefixCopies(engine),
+        disk=DockerDisk(engine),
         caches=ContainerCaches(engine),
+        reclaiming=DockerReclaiming(engine),
     )
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tui.backends.conda import answer, facts, names, origins, probe
 from tui.backends.docker.changes import Change, ChangeKind
+from tui.backends.docker.mounts import Mounts
 from tui.model.environments import EnvironmentKind, Origin
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"]}
@@ -132,7 +133,7 @@ def test_a_folder_is_not_changed_by_what_is_in_it() -> None:
         change("/root/.bashrc"),
     ]
     prefixes = ["/opt/conda", "/opt/conda/envs/a", "/opt/conda/envs/ab", "/data/envs/m", "/fast/m"]
-    mounts = origins.Mounts(("/data",), ("/fast",))
+    mounts = Mounts(("/data",), ("/fast",))
 
     assert origins.origins(prefixes, mounts, told) == {
         "/opt/conda": Origin.IMAGE,
@@ -146,7 +147,7 @@ def test_a_folder_is_not_changed_by_what_is_in_it() -> None:
 @pytest.mark.parametrize("kind", [ChangeKind.ADDED, ChangeKind.DELETED, ChangeKind.MODIFIED])
 def test_a_file_of_it_makes_it_changed(kind: ChangeKind) -> None:
     told = [change("/opt/conda"), change("/opt/conda/lib"), change("/opt/conda/lib/x.py", kind)]
-    assert origins.origins(["/opt/conda"], origins.Mounts(), told) == {"/opt/conda": Origin.LAYER}
+    assert origins.origins(["/opt/conda"], Mounts(), told) == {"/opt/conda": Origin.LAYER}
 
 
 _CONDA, _MICROMAMBA = "/opt/conda/bin/conda", "/usr/local/bin/micromamba"

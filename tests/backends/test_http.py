@@ -17,8 +17,9 @@ from tests.backends.serving import chunked, hold, reply, trickle
 from tests.rig.waiting import until
 from tui.backends.deadline import Deadline, of_step
 from tui.backends.docker.endpoint import Endpoint
-from tui.backends.docker.http import EngineHttp, _TimedReader
+from tui.backends.docker.http import EngineHttp
 from tui.backends.docker.refusals import from_status, message_in
+from tui.backends.docker.timed import _TimedReader
 from tui.model.errors import (
     Conflict,
     EngineError,
@@ -140,7 +141,8 @@ class TestNobodyThere:
         program = (
             "import os, sys\n"
             "from tui.backends.docker.endpoint import Endpoint\n"
-            "from tui.backends.docker.http import EngineHttp, _TimedReader\n"
+            "from tui.backends.docker.http import EngineHttp\n"
+            "from tui.backends.docker.timed import _TimedReader\n"
             "from tui.model.errors import EnginePermission\n"
             "path = sys.argv[1]\n"
             "if os.getuid() == 0:\n"

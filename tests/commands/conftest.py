@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.change_hosts import FastClock, Host
+from tests.commands.disk_hosts import DiskHost, ScriptedDisk, scripted_station
 from tests.commands.gpu_hosts import Fake, Run
 from tests.commands.recorded_hosts import Recorded, RunEnv
 from tui.cli import main
@@ -58,3 +59,12 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     clock = FastClock()
     world = DemoWorld(clock=clock)
     return Host(world, clock, open_demo(world), tmp_path, capsys, monkeypatch)
+
+
+@pytest.fixture
+def disk_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> DiskHost:
+    """A scripted disk behind `envtui disk` and `envtui prune`."""
+    disk = ScriptedDisk()
+    return DiskHost(disk, scripted_station(disk), tmp_path, capsys, monkeypatch)

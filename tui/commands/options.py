@@ -10,6 +10,7 @@ from tui.model.errors import UsageError
 if TYPE_CHECKING:
     import argparse
 
+    from tui.model.reclaim import Protection
     from tui.settings import Settings
     from tui.workstation import Workstation
 
@@ -40,3 +41,22 @@ def open_workstation(
     if getattr(options, "demo", False):
         return open_demo()
     return open_local(settings.host, environ, settings.gpu, settings.environments.allow_base)
+
+
+def protection_of(settings: Settings) -> Protection:
+    """What is never removed from the disk; this user's things are ours, unless the settings say whose."""
+    from tui.model.reclaim import Protection
+
+    disk = settings.disk
+    return Protection(disk.protect_labels, disk.protect_names, disk.owner_labels, disk.owner or _login_name())
+
+
+def _login_name() -> str:
+    """Of whoever runs this; "" for a uid that has none."""
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return ""

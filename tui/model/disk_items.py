@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,6 +62,7 @@ class DiskItem:
         change: of what is done by a job inside a container.
         follows: items that have to be gone before it can go.
         is_dangling: an image that has no tag.
+        is_alive: a container that has processes.
     """
 
     kind: DiskKind
@@ -80,6 +82,7 @@ class DiskItem:
     change: EnvironmentChange | None = None
     follows: tuple[ItemKey, ...] = ()
     is_dangling: bool = False
+    is_alive: bool = False
 
     @property
     def key(self) -> ItemKey:
@@ -185,3 +188,24 @@ class ReclaimReport:
     free_before_bytes: int | None = None
     free_after_bytes: int | None = None
     note: str = ""
+
+
+def container_seen(state: str, finished_at: float | None, fingerprint: str) -> str:
+    """How a container was, for `DiskItem.seen`.
+
+    Args:
+        state: the engine's word.
+        finished_at: epoch seconds, None where it is not known or it never ran.
+        fingerprint: of the changes in its layer, "" where nobody has looked.
+    """
+    return f"{state}\n{finished_at or ''}\n{fingerprint}"
+
+
+def image_seen(tags: Iterable[str], digests: Iterable[str]) -> str:
+    """How an image was, for `DiskItem.seen`: everything that points at it."""
+    return "\n".join(sorted((*tags, *digests)))
+
+
+def volume_seen(created_at: float | None) -> str:
+    """How a volume was, for `DiskItem.seen`: what tells it from another of the same name."""
+    return "" if created_at is None else str(created_at)

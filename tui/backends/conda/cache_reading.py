@@ -14,11 +14,12 @@ from tui.backends.conda.cache_answer import CacheAnswer
 from tui.backends.conda.cache_cleaning import cleaning_of
 from tui.backends.conda.changes_here import ContainerChanges
 from tui.backends.conda.command import shown
-from tui.backends.conda.origins import mounts_of, origins
+from tui.backends.conda.origins import origins
 from tui.backends.deadline import PING_SECONDS, Deadline
 from tui.backends.docker import exec as commands
 from tui.backends.docker.changes import changes
 from tui.backends.docker.engine import DockerEngine
+from tui.backends.docker.mounts import mounts_of
 from tui.model.changes import EnvironmentChange
 from tui.model.containers import Container, ContainerState
 from tui.model.disk import InsideCache

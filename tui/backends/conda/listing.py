@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 from tui.backends.conda import answer, facts, probe
 from tui.backends.conda.archive_listing import ArchiveListing
-from tui.backends.conda.origins import mounts_of, origins
+from tui.backends.conda.origins import origins
 from tui.backends.conda.packages import PackageReader
 from tui.backends.conda.sizes import SizeReader
 from tui.backends.deadline import Deadline
 from tui.backends.docker.changes import changes
 from tui.backends.docker.engine import DockerEngine
+from tui.backends.docker.mounts import mounts_of
 from tui.model.containers import Container, ContainerState
 from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy, Origin, Package
 from tui.model.errors import EngineError, EngineRefused, EngineTimeout, NoSuchContainer

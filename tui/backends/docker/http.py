@@ -7,9 +7,7 @@ double the start, and its streams can't be ended from another thread on every tr
 from __future__ import annotations
 
 import contextlib
-import functools
 import http.client
-import io
 import json
 import socket
 import threading
@@ -21,6 +19,7 @@ from tui.backends.deadline import QUESTION_SECONDS, Deadline
 from tui.backends.docker import hijack, refusals
 from tui.backends.docker.endpoint import Endpoint, unreachable
 from tui.backends.docker.hijack import HijackedSocket
+from tui.backends.docker.timed import timed_response
 from tui.model.errors import EngineLost, EngineNotFound, EnginePermission, EngineTimeout
 
 # Large lists come in blocks of this size.
@@ -57,6 +56,11 @@ class EngineHttp:
         """The same for a POST with a body, which is sent as JSON. Raises an EngineError."""
         return self._answer("POST", path, body, Deadline(seconds))
 
+    def delete(self, path: str, seconds: float = QUESTION_SECONDS) -> bytes:
+        """The body of the answer to a DELETE. Raises an EngineError."""
+        body, _ = self._answer("DELETE", path, None, Deadline(seconds))
+        return body
+
     def put_tar(self, path: str, archive: bytes, seconds: float = QUESTION_SECONDS) -> None:
         """PUT a tar archive. Raises an EngineError."""
         self._answer("PUT", path, archive, Deadline(seconds))
@@ -64,6 +68,17 @@ class EngineHttp:
     def get_json(self, path: str, seconds: float = QUESTION_SECONDS) -> Any:
         """The answer as parsed JSON. Raises an EngineError."""
         body, _ = self.get(path, seconds)
+        return refusals.parse_json(body)
+
+    def get_json_until(self, path: str, deadline: Deadline) -> Any:
+        """The same with a deadline that others share, or that can be called off.
+
+        Raises:
+            EngineError: whatever went wrong, by its kind.
+            ReclaimError: it was called off; the connection is closed, so that the engine hears of it.
+        """
+        deadline.check()
+        body, _ = self._answer("GET", path, None, deadline)
         return refusals.parse_json(body)
 
     def head(self, path: str, seconds: float = QUESTION_SECONDS) -> http.client.HTTPMessage:
@@ -304,43 +319,6 @@ def _whole(response: http.client.HTTPResponse) -> bytes:
         # http.client takes an answer that is too short for the end of it
         raise http.client.IncompleteRead(body, response.length)
     return body
-
-
-def timed_response(deadline: Deadline) -> Any:
-    """The class of responses for a connection whose answers have a deadline, each byte of them."""
-    return functools.partial(_TimedResponse, deadline)
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    """An answer of which each byte, of its head too, must come before the deadline."""
-
-    def __init__(self, deadline: Deadline, connected: socket.socket, *args: Any, **more: Any) -> None:
-        super().__init__(connected, *args, **more)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), connected, deadline))
-
-
-class _TimedReader(io.RawIOBase):
-    """Reads a socket until a deadline: the socket's own timeout would begin anew with each byte."""
-
-    def __init__(self, raw: Any, connected: socket.socket, deadline: Deadline) -> None:
-        super().__init__()
-        self._raw = raw
-        self._socket = connected
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._deadline.passed:
-            raise TimeoutError
-        self._socket.settimeout(self._deadline.remaining())
-        count: int | None = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
 
 
 class _UnixConnection(http.client.HTTPConnection):

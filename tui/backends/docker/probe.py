@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tui.backends.deadline import Deadline
-from tui.backends.docker.http import timed_response
+from tui.backends.docker.timed import timed_response
 from tui.model.services import Address, Announcement, Finding, ServiceKind, base_of, jupyter_title
 
 #: For all that one port is asked: what is on this machine or near it answers in milliseconds.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from tui.model.disk_items import ENDED_STATES, ItemOutcome, ReclaimPlan, ReclaimReport
+from tui.model.disk_items import ENDED_STATES, DiskItem, ItemOutcome, ReclaimPlan, ReclaimReport
 from tui.monitor.topics import RECLAIM, Snapshot
 from tui.ui.bridge import Bridge
 from tui.ui.screens.disk_words import (
@@ -94,11 +94,7 @@ class DiskJobScreen(TextScreen):
         if self._report is None or not self.size.width:
             return
         lines = [line for each in self._report.outcomes for line in _lines(each, self.size.width)]
-        skipped: list[Line] = [
-            [(f" {fit('○ left out', _STATE_CELLS)}", "muted"),
-             (fit(KIND_WORDS[item.kind], _KIND_CELLS), "muted"), (printable(item.name or short_id(item)), ""), (f": {printable(reason)}", "muted")]
-            for item, reason in self._report.plan.skipped
-        ]  # fmt: skip
+        skipped = [_skipped_line(item, reason) for item, reason in self._report.plan.skipped]
         self.show_lines([*lines, *skipped])
 
     def _show_state(self, word: str = "") -> None:
@@ -130,6 +126,15 @@ class DiskJobScreen(TextScreen):
             [(first, []), ([(f" {second}", "strong" if report.is_over else "muted")], []),
              ([(f" {third}", "warn")], [])]
         )  # fmt: skip
+
+
+def _skipped_line(item: DiskItem, reason: str) -> Line:
+    return [
+        (f" {fit('○ left out', _STATE_CELLS)}", "muted"),
+        (fit(KIND_WORDS[item.kind], _KIND_CELLS), "muted"),
+        (printable(item.name or short_id(item)), ""),
+        (f": {printable(reason)}", "muted"),
+    ]
 
 
 def _lines(outcome: ItemOutcome, width: int) -> list[Line]:

@@ -17,16 +17,19 @@ from textual.screen import Screen
 from tui import diagnostics
 from tui.monitor.jobs import Job
 from tui.monitor.monitor import Monitor
-from tui.monitor.topics import CHANGES, JOBS, Snapshot
+from tui.monitor.topics import CHANGES, JOBS, RECLAIM, Snapshot
 from tui.settings import Settings, check_action_ids
 from tui.ui.actions import allowed
 from tui.ui.bridge import Bridge
 from tui.ui.changes import Endings
+from tui.ui.disk_endings import ReclaimEndings
 from tui.ui.driver import TerminalDriver
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.keymap import EVERYWHERE, Keymap
 from tui.ui.ordered_keys import OrderedKeys
 from tui.ui.panes import PANES
+from tui.ui.screens.disk_actions import DISK_ACTIONS, DISK_SCOPE
+from tui.ui.screens.disk_memory import DiskMemory
 from tui.ui.screens.main import MainScreen
 from tui.ui.text import printable
 
@@ -42,10 +45,11 @@ def _action_provider() -> Any:
 
 def build_keymap(settings: Settings, read_only: bool) -> Keymap:
     """What keys mean with these settings. Raises SettingsError for a key that can't be."""
-    scopes = {pane.NAME: allowed(pane.ACTIONS, read_only) for pane in PANES} | {
-        EVERYWHERE: EVERYWHERE_ACTIONS
+    every = {pane.NAME: pane.ACTIONS for pane in PANES} | {
+        DISK_SCOPE: DISK_ACTIONS,
+        EVERYWHERE: EVERYWHERE_ACTIONS,
     }
-    every = {pane.NAME: pane.ACTIONS for pane in PANES} | {EVERYWHERE: EVERYWHERE_ACTIONS}
+    scopes = {scope: allowed(actions, read_only) for scope, actions in every.items()}
     # the whole registry is checked, so that a mistake shows in read-only mode too
     check_action_ids(settings, [action.id for actions in every.values() for action in actions])
     Keymap(every, settings.keys, lambda action: settings.where(f"keys.{action}"))
@@ -81,11 +85,20 @@ class EnvtuiApp(App[None]):
         self.failure: BaseException | None = None
         #: shows open sessions; None for this terminal
         self.show_session: Show | None = None
+        #: what the disk screen keeps from one look to the next
+        self.disk_memory = DiskMemory()
         self._reported: set[int] = set()
 
     def get_default_screen(self) -> Screen[Any]:
         """The main screen is there from the start."""
         return MainScreen(self.bridge, self.keymap)
+
+    @property
+    def main_screen(self) -> MainScreen:
+        """It lies below every other."""
+        main = self.screen_stack[0]
+        assert isinstance(main, MainScreen)
+        return main
 
     def on_load(self) -> None:
         """Before anything is drawn: listen, and end properly when told to."""
@@ -102,6 +115,7 @@ class EnvtuiApp(App[None]):
         """Jobs report wherever the user is."""
         self.bridge.read(JOBS, self._report_jobs)
         self.bridge.read(CHANGES, Endings(self).read)
+        self.bridge.read(RECLAIM, ReclaimEndings(self).read)
 
     async def on_event(self, event: events.Event) -> None:
         """Keys take effect in their order: the screen has them before any widget's queue does."""
@@ -128,6 +142,8 @@ class EnvtuiApp(App[None]):
             running.append("An environment is being carried over: nothing of it will be there")
         if self.monitor.disk is not None and self.monitor.disk.is_running:
             running.append("Things are being removed from the disk: what has not begun will stay")
+        if self.monitor.disk is not None and self.monitor.disk.is_running:
+            running.append("Disk space is being reclaimed: the item under way is finished, the rest stays")
         if not running:
             self.exit()
             return

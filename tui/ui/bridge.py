@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from tui import diagnostics
 from tui.model.errors import EnvtuiError
 from tui.monitor.monitor import Monitor
-from tui.monitor.topics import CHANGES, COMMANDS, JOBS, SAVING, SELECTION, Snapshot, Topic
+from tui.monitor.topics import CHANGES, COMMANDS, JOBS, RECLAIM, SAVING, SELECTION, Snapshot, Topic
 
 T = TypeVar("T")
 
 # What the user did is shown even while the screen is frozen.
-_NEVER_FROZEN = frozenset({JOBS, CHANGES, COMMANDS, SELECTION, SAVING})
+_NEVER_FROZEN = frozenset({JOBS, CHANGES, RECLAIM, COMMANDS, SELECTION, SAVING})
 
 
 class Bridge:

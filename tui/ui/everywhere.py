@@ -4,35 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tui.model.disk_items import DiskKind
 from tui.ui.actions import Action
 from tui.ui.panes import PANES
 from tui.ui.text import printable
 
 if TYPE_CHECKING:
-    from tui.ui.screens.main import MainScreen
+    from tui.ui.screens.action_screen import ActionScreen
 
 
 def _focus(name: str) -> Any:
     return lambda screen: screen.focus_pane(screen.pane(name))
 
 
-def _no_columns(screen: MainScreen) -> str | None:
+def _no_columns(screen: ActionScreen) -> str | None:
     return None if screen.focused_pane.SORTS else "there are no columns here"
 
 
-def _open_help(screen: MainScreen) -> None:
+def _open_help(screen: ActionScreen) -> None:
     from tui.ui.screens.help import HelpScreen
 
-    screen.app.push_screen(HelpScreen(screen.scopes(), screen.keymap))
+    screen.app.push_screen(HelpScreen(screen.help_scopes(), screen.keymap))
 
 
-def _open_command_log(screen: MainScreen) -> None:
+def _open_command_log(screen: ActionScreen) -> None:
     from tui.ui.screens.command_log import CommandLogScreen
 
     screen.app.push_screen(CommandLogScreen(screen.bridge))
 
 
-def _open_menu(screen: MainScreen) -> None:
+def _open_menu(screen: ActionScreen) -> None:
     from tui.ui.screens.action_menu import ActionMenu
 
     pane = screen.focused_pane
@@ -50,14 +51,23 @@ def _open_menu(screen: MainScreen) -> None:
     screen.app.push_screen(ActionMenu(title, entries), chosen)
 
 
-def _copy(screen: MainScreen) -> None:
+def _copy(screen: ActionScreen) -> None:
     text, told = screen.focused_pane.copy()
     if text:
         screen.app.copy_to_clipboard(text)
         screen.app.notify(printable(told), title="Copied", markup=False)
 
 
-def _freeze(screen: MainScreen) -> None:
+def _open_disk(screen: ActionScreen, kind: DiskKind | None) -> None:
+    from tui.ui.screens.disk import DiskScreen
+
+    if isinstance(screen, DiskScreen):
+        screen.show_kind(kind)
+    else:
+        screen.app.push_screen(DiskScreen(screen.bridge, screen.keymap, screen.envtui.disk_memory, kind))
+
+
+def _freeze(screen: ActionScreen) -> None:
     screen.bridge.freeze(not screen.bridge.frozen)
     screen.update_status()
 
@@ -90,11 +100,15 @@ EVERYWHERE_ACTIONS: tuple[Action[Any], ...] = (
     Action("app.enlarge", "Enlarge the pane", ("+",), lambda screen: screen.enlarge(True)),
     Action("app.shrink", "Shrink the pane", ("_",), lambda screen: screen.enlarge(False)),
     Action("app.copy", "Copy the name, or the lines", ("y",), _copy),
+    Action("app.disk", "Disk: where it went, and what can go", ("D",),
+           lambda screen: _open_disk(screen, None)),
+    Action("app.prune_images", "Prune images: the disk screen on images", ("P",),
+           lambda screen: _open_disk(screen, DiskKind.IMAGE)),
     Action("app.palette", "Command palette", (":", "ctrl+p"),
            lambda screen: screen.app.action_command_palette()),
     Action("app.freeze", "Freeze the screen, or let it go on", ("!",), _freeze),
     Action("app.command_log", "Command log", ("@",), _open_command_log),
-    Action("app.refresh", "Read everything anew", ("R",), lambda screen: screen.bridge.monitor.refresh()),
+    Action("app.refresh", "Read everything anew", ("R",), lambda screen: screen.refresh_facts()),
     Action("app.menu", "What can be done with the selected item", ("x",), _open_menu, hint="actions"),
     Action("app.help", "Keys", ("?",), _open_help, hint="keys"),
     Action("app.close", "Close the topmost thing", ("esc",), lambda screen: screen.close_top()),

@@ -8,7 +8,7 @@ from typing import Any
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tui.ui.actions import Action
-from tui.ui.screens.main import MainScreen
+from tui.ui.screens.action_screen import ActionScreen
 
 
 class ActionProvider(Provider):
@@ -16,7 +16,7 @@ class ActionProvider(Provider):
 
     def _entries(self) -> list[tuple[str, Action[Any]]]:
         screen = self.screen
-        if not isinstance(screen, MainScreen):
+        if not isinstance(screen, ActionScreen):
             return []
         entries = []
         for title, actions in screen.scopes().items():
@@ -25,12 +25,12 @@ class ActionProvider(Provider):
         return entries
 
     def _run(self, action: Action[Any]) -> None:
-        if isinstance(self.screen, MainScreen):
+        if isinstance(self.screen, ActionScreen):
             self.screen.run_action_entry(action)
 
     def _keys(self, action: Action[Any]) -> str:
         screen = self.screen
-        return " ".join(screen.keymap.keys(action.id)) if isinstance(screen, MainScreen) else ""
+        return " ".join(screen.keymap.keys(action.id)) if isinstance(screen, ActionScreen) else ""
 
     async def discover(self) -> Hits:
         """All actions, before anything is typed."""

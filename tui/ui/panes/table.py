@@ -50,6 +50,7 @@ class TablePane(Pane, Generic[Item]):
         self._shown: dict[str, Item] = {}
         self._drawn: dict[str, tuple[tuple[Item, str, tuple[tuple[str, str], ...]], Row]] = {}
         self._snapshots: dict[Topic[Any], Snapshot[Any]] = {}
+        self._readers: dict[Topic[Any], Callable[[Snapshot[Any]], None]] = {}
 
     # -- what a subclass says
 
@@ -119,10 +120,17 @@ class TablePane(Pane, Generic[Item]):
         self.query_one(".pane-detail").styles.height = self.DETAIL_LINES
         self.table.set_sort(self._order.column, self._order.descending)
         for topic in dict.fromkeys((*self.TOPICS, *self.columns.topics)):
-            self.bridge.read(topic, self._reader(topic))
+            self._readers[topic] = self._reader(topic)
+            self.bridge.read(topic, self._readers[topic])
         if self.main_snapshot is None:
             # a slow engine: say that it was asked
             self.update_frame()
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more."""
+        for topic, reader in self._readers.items():
+            self.bridge.forget(topic, reader)
+        self._readers.clear()
 
     def _reader(self, topic: Topic[Any]) -> Callable[[Snapshot[Any]], None]:
         def read(snapshot: Snapshot[Any]) -> None:
@@ -440,6 +448,11 @@ class TablePane(Pane, Generic[Item]):
     def filtering(self) -> bool:
         """Whether the line for a filter is open."""
         return self.filter_bar.is_open
+
+    @property
+    def has_range(self) -> bool:
+        """Whether a range of marks was begun."""
+        return self._range_from is not None
 
     def open_filter(self) -> None:
         """Show the line in which a filter is typed."""

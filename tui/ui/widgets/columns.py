@@ -21,6 +21,7 @@ class Column:
             for a fixed one.
         from_width: shown only in tables at least this wide, in cells.
         align_right: for figures.
+        cut_middle: of what is too long both ends stay.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Column:
     widest: int = 0
     from_width: int = 0
     align_right: bool = False
+    cut_middle: bool = False
 
 
 @dataclass(frozen=True, slots=True)

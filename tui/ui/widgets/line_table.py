@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.ui.text import fit, width_of
+from tui.ui.text import fit, fit_middle, width_of
 from tui.ui.widgets.columns import GAP, Column, PlacedColumn, place
 from tui.ui.widgets.tones import ToneStyles
 
@@ -229,7 +229,11 @@ class LineTable(ScrollView, can_focus=True):
             column = self._columns[placed.index]
             tone = row.tones[placed.index] if row.tones and not row.tone else ""
             style = plain + self._styles[tone] if tone else base
-            text = fit(row.cells[placed.index], placed.width, column.align_right)
+            cell = row.cells[placed.index]
+            if column.cut_middle:
+                text = fit_middle(cell, placed.width)
+            else:
+                text = fit(cell, placed.width, column.align_right)
             segments.append(
                 Segment(text + (" " * GAP if number < len(self._placed) - 1 else ""), style + overlay)
             )

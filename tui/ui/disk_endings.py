@@ -1,0 +1,41 @@
+"""Tells wherever the user is that a removal from the disk is over."""
+
+from __future__ import annotations
+
+from textual.app import App
+
+from tui.model.disk_items import SKIPPED_STATES, OutcomeState, ReclaimReport
+from tui.monitor.topics import Snapshot
+
+
+class ReclaimEndings:
+    """A toast for each removal that ends, once."""
+
+    def __init__(self, app: App[None]) -> None:
+        """Args: who shows it."""
+        self._app = app
+        self._was_running = False
+
+    def read(self, snapshot: Snapshot[ReclaimReport]) -> None:
+        """A reader of RECLAIM."""
+        report = snapshot.value
+        if report is None:
+            return
+        if not report.is_over:
+            self._was_running = True
+        elif self._was_running:
+            self._was_running = False
+            self._tell(report)
+
+    def _tell(self, report: ReclaimReport) -> None:
+        from tui.ui.screens.disk_words import freed_words, outcome_counts
+
+        fine = SKIPPED_STATES | {OutcomeState.REMOVED}
+        has_failed = any(each.state not in fine for each in report.outcomes)
+        self._app.notify(
+            f"{outcome_counts(report)}\n{freed_words(report)}\nD, then J shows each",
+            title="Reclaimed" if not has_failed else "Reclaimed, but not all",
+            severity="error" if has_failed else "information",
+            timeout=10,
+            markup=False,
+        )

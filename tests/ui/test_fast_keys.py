@@ -9,8 +9,17 @@ from textual.command import CommandPalette
 from textual.keys import _character_to_key
 from textual.screen import Screen
 
+from tests.rig.waiting import until_async
 from tests.ui.desk import Desk, desk, settle
+from tui.demo.clock import FrozenClock
+from tui.demo.world import DemoWorld
+from tui.monitor.monitor import Monitor
+from tui.settings import Settings
+from tui.ui.app import EnvtuiApp
 from tui.ui.screens.confirm import ConfirmScreen
+from tui.ui.screens.disk import DiskScreen
+from tui.ui.screens.main import MainScreen
+from tui.workstation import open_demo
 
 
 def type_at_once(at: Desk, text: str) -> None:
@@ -50,6 +59,29 @@ async def test_an_action_in_the_middle_of_a_range_hits_all_of_it() -> None:
         screen = at.pilot.app.screen
         assert isinstance(screen, ConfirmScreen)
         assert [line.split()[0] for line in screen.question.lines] == names
+
+
+class Hasty(EnvtuiApp):
+    """Keys are there before anything was made."""
+
+    def on_load(self) -> None:
+        super().on_load()
+        for key in ("question_mark", "escape", "3", "D"):
+            self.post_message(events.Key(key, key))
+
+
+async def test_keys_before_the_panes_are_made_are_not_lost_and_break_nothing() -> None:
+    monitor = Monitor(open_demo(DemoWorld(clock=FrozenClock())))
+    monitor.start()
+    app = Hasty(monitor, Settings())
+    try:
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until_async(lambda: isinstance(app.screen, DiskScreen))
+            await settle(pilot)
+            main = app.screen_stack[0]
+            assert isinstance(main, MainScreen) and main.focused_pane.NAME == "gpus"
+    finally:
+        monitor.stop()
 
 
 def _close(screen: Screen[Any]) -> None:

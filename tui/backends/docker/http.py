@@ -298,6 +298,9 @@ class EngineStream:
                     raise refusals.from_status(response.status, refusals.message_in(response.read()))
                 self.content_type = response.headers.get_content_type()
                 while piece := read(response):
+                    if self._closed:
+                        # what had come before nobody wants any more
+                        return
                     yield piece
         except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
             # a close from outside shows as any of these, depending on where the reader stood

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # The last of what holds everywhere: menu, keys, quit. Who knows these finds the rest.
 _ALWAYS_HINTED = 4
+# Somebody who types ahead while a busy machine starts us has a few keys in mind, not a page.
+_MOST_EARLY_KEYS = 50
 
 
 class ActionScreen(Screen[None], OrderedKeys):
@@ -38,6 +40,18 @@ class ActionScreen(Screen[None], OrderedKeys):
         super().__init__()
         self.bridge = bridge
         self.keymap = keymap
+        self._is_ready = False
+        self._early_keys: list[events.Key] = []
+
+    def on_mount(self) -> None:
+        """The panes are there (Textual calls this behind the subclass's own): now what was typed ahead."""
+        self._is_ready = True
+        keys, self._early_keys = self._early_keys, []
+        for event in keys:
+            # each may have opened a screen that the next one is for
+            screen = self.app.screen
+            if isinstance(screen, OrderedKeys):
+                screen.take_key(event)
 
     # -- what a subclass says
 
@@ -117,6 +131,11 @@ class ActionScreen(Screen[None], OrderedKeys):
 
     def take_key(self, event: events.Key) -> bool:
         """Run the key's action; while a filter is typed keys are its text."""
+        if not self._is_ready:
+            # the panes are not made yet: on a busy machine a person is quicker
+            if len(self._early_keys) < _MOST_EARLY_KEYS:
+                self._early_keys.append(event)
+            return True
         taken = self.focused_pane.take_text(event)
         if taken is not None:
             return taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from textual import events
@@ -15,7 +16,9 @@ from tui.demo.clock import FrozenClock
 from tui.demo.world import DemoWorld
 from tui.monitor.monitor import Monitor
 from tui.settings import Settings
+from tui.ui import app as app_module
 from tui.ui.app import EnvtuiApp
+from tui.ui.screens.action_screen import ActionScreen
 from tui.ui.screens.confirm import ConfirmScreen
 from tui.ui.screens.disk import DiskScreen
 from tui.ui.screens.main import MainScreen
@@ -64,9 +67,11 @@ async def test_an_action_in_the_middle_of_a_range_hits_all_of_it() -> None:
 class Hasty(EnvtuiApp):
     """Keys are there before anything was made."""
 
+    CSS_PATH = str(Path(app_module.__file__).parent / "styles" / "envtui.tcss")
+
     def on_load(self) -> None:
         super().on_load()
-        for key in ("question_mark", "escape", "3", "D"):
+        for key in ("3", "D"):
             self.post_message(events.Key(key, key))
 
 
@@ -82,6 +87,19 @@ async def test_keys_before_the_panes_are_made_are_not_lost_and_break_nothing() -
             assert isinstance(main, MainScreen) and main.focused_pane.NAME == "gpus"
     finally:
         monitor.stop()
+
+
+async def test_a_dialog_is_not_answered_by_keys_that_were_typed_before_it() -> None:
+    async with desk() as at:
+        main = at.pilot.app.screen_stack[0]
+        assert isinstance(main, MainScreen)
+        main._is_ready, main._early_keys = False, []
+        type_at_once(at, "?q")
+        await at.until(lambda: len(main._early_keys) == 2)
+        ActionScreen.on_mount(main)
+        await at.until(lambda: len(at.pilot.app.screen_stack) == 2)
+        await settle(at.pilot)
+        assert at.pilot.app.is_running
 
 
 def _close(screen: Screen[Any]) -> None:

@@ -120,6 +120,10 @@ class EnvtuiApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         """Keys take effect in their order: the screen has them before any widget's queue does."""
         if isinstance(event, events.Key) and not event.is_forwarded:
+            if not self.screen_stack:
+                # Textual reads keys before there is any screen: this one comes again once there is one
+                self.call_later(self.post_message, event)
+                return
             screen = self.screen
             if isinstance(screen, OrderedKeys) and screen.take_key(event):
                 return

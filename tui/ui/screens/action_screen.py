@@ -48,10 +48,11 @@ class ActionScreen(Screen[None], OrderedKeys):
         self._is_ready = True
         keys, self._early_keys = self._early_keys, []
         for event in keys:
-            # each may have opened a screen that the next one is for
+            # each may have opened a screen that the next one is for; a dialog is not answered unseen
             screen = self.app.screen
-            if isinstance(screen, OrderedKeys):
-                screen.take_key(event)
+            if not isinstance(screen, OrderedKeys):
+                break
+            screen.take_key(event)
 
     # -- what a subclass says
 

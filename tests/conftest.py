@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -30,6 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full-sessions", action="store_true", help="every shell, home and environment")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config.option, "maxworkerrestart"):
+        # with -n: a process that crashed would crash again at the same test
+        config.option.maxworkerrestart = "0"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--slow"):
         reason = pytest.mark.skip(reason="part of the full matrix: --slow runs it")
@@ -40,6 +47,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # not skipped: there are hundreds
         config.hook.pytest_deselected(items=[item for item in items if "full_sessions" in item.keywords])
         items[:] = [item for item in items if "full_sessions" not in item.keywords]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With -n: a file stays in one process, as its tests share what it set up, and short ones come last."""
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+
+    # files come as they are collected: the longest are those of the engine, in the middle
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
+_crashed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """With -n: a process is gone; with an error, its tests are not all done."""
+    if error:
+        node.config.stash[_crashed] = True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """No failure as any other: what a process that crashed had yet to do is nowhere told."""
+    if session.config.stash.get(_crashed, False):
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -198,10 +198,43 @@ def test_plans_keep_their_outputs_apart_and_are_no_jobs(box: Box) -> None:
     assert box.process(job_id).wait(SECONDS) == 0
     told = box.control("results", job_id, "1000")
     assert told[11:] == ["result", "1", "0", "4", "4", "out\nerr\nresult", "2", "3", "4", "0", "two\nend", ""]
-    folder = Path(told[3])
-    assert folder.is_dir()
     assert box.control("list")[2:] == ["end", ""]
-    assert not folder.exists(), "a question that nobody asks for any more is put away"
+    assert box.control("results", job_id, "1000")[11:] == told[11:], "a list takes nothing from its asker"
+
+
+@pytest.mark.parametrize("is_plan", [True, False])
+def test_what_nobody_asks_for_is_put_away_after_a_minute(box: Box, is_plan: bool) -> None:
+    job_id, answer = box.start(["sh", "-c", "echo out"], mode="plan" if is_plan else "run")
+    assert box.process(job_id).wait(SECONDS) == 0
+    folder = Path(answer[3])
+    if not is_plan:
+        # ended before it had begun
+        (folder / "log").unlink()
+        (folder / "status").unlink()
+    for _ in range(2):
+        assert box.control("list")[2:] == ["end", ""]
+    mark = folder / "unasked"
+    seen, life = mark.read_text().splitlines()
+    mark.write_text(f"{int(seen) - 30}\n{life}\n")
+    box.control("list")
+    # of a container that was started again since, and half written
+    for not_of_now in (f"{int(seen) - 100}\n{life}0\n", f"{int(seen) - 100}", "", "x\n"):
+        mark.write_text(not_of_now)
+        box.control("list")
+        assert mark.read_text().splitlines()[1:] == [life]
+    mark.write_text(f"{int(seen) - 100}\n{life}\n")
+    assert box.control("list")[2:] == ["end", ""]
+    assert not folder.exists()
+
+
+def test_a_job_that_begins_beside_a_list_is_told_by_the_next(box: Box) -> None:
+    job_id, answer = box.start(["sh", "-c", "echo out"])
+    assert box.process(job_id).wait(SECONDS) == 0
+    log = Path(answer[3]) / "log"
+    log.rename(log.with_name("later"))
+    assert box.control("list")[2:] == ["end", ""]
+    log.with_name("later").rename(log)
+    assert box.control("list")[2:4] == ["job", answer[3]]
 
 
 def test_a_plan_that_runs_is_not_put_away(box: Box) -> None:

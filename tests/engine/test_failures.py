@@ -129,6 +129,8 @@ async def test_a_list_that_hangs_is_said_though_the_engine_lives(
     clean_engine.run_container("training")
     async with running_app(proxy.host) as desk:
         await desk.sees("training", "● running")
+        # a list follows the event of the start; events that come during a list wait for its end
+        await desk.wait(lambda: seconds_since_list(proxy) > 1.0, "no list is due")
         proxy.faults_match = "^GET /containers/json"
         proxy.hang = True
         clean_engine.docker("rename", "training", "renamed")
@@ -157,6 +159,11 @@ async def test_an_engine_that_is_too_old_is_said(proxy: EngineProxy) -> None:
 
 
 # -- what the tests do and ask
+
+
+def seconds_since_list(proxy: EngineProxy) -> float:
+    """How long ago the last list of containers was asked for."""
+    return time.monotonic() - max(each.at for each in proxy.requests() if each.resource == "/containers/json")
 
 
 def end(engine: PrivateEngine) -> None:

@@ -59,12 +59,26 @@ put_away() { # put_away FOLDER: with the locks that it left
   rm -rf -- "$1"
   rmdir -- "${1%/*}/locks" "${1%/*}" 2>/dev/null
 }
+# Whoever asks for $job looks each second, so that a list may come between its end and the last look. The file
+# has the second in which a list first saw it over, and the life of the container.
+is_unasked() {
+  then= lived=
+  clock
+  [ -f "$job/unasked" ] && ! [ -L "$job/unasked" ] &&
+    { IFS= read -r then; IFS= read -r lived; } 2>/dev/null <"$job/unasked"
+  case $then in
+    '' | *[!0-9]*) ;;
+    *) [ "$lived" != "$life" ] || { [ $((now - then)) -gt 60 ]; return; };;
+  esac
+  printf '%s\n' "$now" "$life" >"$job/unasked"
+  return 1
+}
 list_folder() {
   for job in "$ours"/*; do
     [ -d "$job" ] && ! [ -L "$job" ] && know "$job" || continue
     if [ -e "$job/plan" ] || ! [ -e "$job/log" ]; then
       # nobody asks any more for what its process has not put away
-      [ "$owner" = "$uid" ] && ! is_at_work && put_away "$job" 2>/dev/null
+      { [ "$owner" = "$uid" ] && ! is_at_work && is_unasked && put_away "$job"; } 2>/dev/null
       continue
     fi
     tell "$job"

@@ -33,7 +33,7 @@ class SmallEngine(PrivateEngine):
     def read_only(self) -> Iterator[None]:
         """Nothing can be written where containers, images and volumes are kept."""
         with contextlib.ExitStack() as undo:
-            for name in ("containers", "image", "volumes"):
+            for name in ("containers", "image", "overlay2", "volumes"):
                 folder = str(self.data / name)
                 subprocess.run(["mount", "--bind", folder, folder], check=True, capture_output=True)
                 undo.callback(subprocess.run, ["umount", folder], check=True, capture_output=True)

@@ -190,7 +190,7 @@ class ImageRemoval:
     def _untag(self, item: DiskItem, reference: str, taken: _Taken) -> None:
         """Take one reference, if it still points at the image."""
         told = self._look(reference)
-        if told is None and reference in taken.digests:
+        if told is None and "@" in reference:
             # it went with the last tag of its repository
             return
         if told is None or full_id(told.get("Id")) != item.id:

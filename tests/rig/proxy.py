@@ -52,6 +52,7 @@ class EngineProxy:
         socket_path: Where to connect; `host` is the same for `-H` and DOCKER_HOST.
         rewrite: Called with method, path and body of each complete JSON answer; gives back the body to send.
         rewrite_event: Called with each line of `/events`; gives back the line to send, None to drop it.
+        before: Called with method and path (without version) of each request, before it goes on.
         refuse: If set, the status that every request gets, with `refuse_message`.
         hang: While set, requests are accepted and held; they go on when it is cleared.
         cut_requests: While set, a connection is closed as soon as a request came in.
@@ -64,6 +65,7 @@ class EngineProxy:
         self.upstream_socket = upstream_socket
         self.rewrite: Rewrite | None = None
         self.rewrite_event: RewriteEvent | None = None
+        self.before: Callable[[str, str], None] | None = None
         self.refuse: int | None = None
         self.refuse_message = "refused by the test"
         self.hang = False
@@ -191,6 +193,8 @@ class EngineProxy:
         with self._lock:
             self._requests.append(Request(time.monotonic(), method, path))
         raw_body, _ = client.body(head)
+        if self.before is not None:
+            self.before(method, _unversioned(path))
         own = self._own_answer(method, _unversioned(path), client.socket)
         if own is not None:
             status, content = own

@@ -98,10 +98,15 @@ class DiskActor:
         self.ask("POST", f"/containers/{container}/start")
 
     def ended(
-        self, image: str = IMAGE, name: str = "", script: str = "echo x > /made", **host: object
+        self,
+        image: str = IMAGE,
+        name: str = "",
+        script: str = "echo x > /made",
+        volumes: Mapping[str, object] | None = None,
+        **host: Any,
     ) -> str:
         """A container that ran a script and ended. Its id."""
-        made = self.container(image, name, ("sh", "-c", script), **host)
+        made = self.container(image, name, ("sh", "-c", script), volumes, **host)
         self.start(made)
         self.wait_ended(made)
         return made

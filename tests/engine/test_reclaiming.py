@@ -196,7 +196,7 @@ def test_a_digest_that_can_not_be_put_back_is_told(
 
 
 def test_a_stopped_container_goes_and_its_volumes_stay(actor: DiskActor, listing: DiskListing) -> None:
-    container = actor.ended(name="training", Binds=["/anonymous"])
+    container = actor.ended(name="training", volumes={"/anonymous": {}})
     assert taken(actor, listing, listing.container(container)) == {("container", container)}
 
 

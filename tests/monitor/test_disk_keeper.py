@@ -78,7 +78,7 @@ class Desk:
     def read(self) -> None:
         """Show it, and wait until all of it was read."""
         self.keeper.show(True)
-        until(lambda: self.keeper.is_at_rest and self.store.value(DISK), message="all was read")
+        until(lambda: self.keeper.is_at_rest and self.known.parts, message="all was read")
 
     def plan(self, *keys: tuple[DiskKind, str]) -> ReclaimPlan:
         plans: list[ReclaimPlan] = []
@@ -312,13 +312,16 @@ class TestRemoving:
         desk.read()
         plan = desk.plan((DiskKind.NETWORK, _NET.id))
         goes_on = threading.Event()
-        desk.reclaiming.before_each = lambda _: goes_on.wait(30) and None
+        desk.reclaiming.before_each = lambda _: self._wait(goes_on)
         desk.keeper.begin(plan)
         with pytest.raises(ReclaimError):
             desk.keeper.begin(plan)
         assert desk.keeper.is_running
         goes_on.set()
         until(lambda: not desk.keeper.is_running)
+
+    def _wait(self, event: threading.Event) -> None:
+        assert event.wait(30)
 
     def test_called_off_the_rest_stays(self, desk: Desk) -> None:
         nets = tuple(DiskNetwork(full_id(f"net{each}"), f"net{each}") for each in range(3))

@@ -8,7 +8,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -78,11 +78,19 @@ class DiskActor:
     # -- containers, volumes, networks
 
     def container(
-        self, image: str = IMAGE, name: str = "", command: Sequence[str] = IDLE, **host: object
+        self,
+        image: str = IMAGE,
+        name: str = "",
+        command: Sequence[str] = IDLE,
+        volumes: Mapping[str, object] | None = None,
+        **host: Any,
     ) -> str:
         """A container that was never started; `host` goes to its HostConfig. Its id."""
         query = f"?name={name}" if name else ""
-        body = {"Image": image, "Cmd": list(command), "HostConfig": {"NetworkMode": "none", **host}}
+        body = {
+            "Image": image, "Cmd": list(command), "Volumes": volumes or {},
+            "HostConfig": {"NetworkMode": "none", **host},
+        }  # fmt: skip
         return str(self.ask("POST", f"/containers/create{query}", body)["Id"])
 
     def start(self, container: str) -> None:
@@ -90,10 +98,15 @@ class DiskActor:
         self.ask("POST", f"/containers/{container}/start")
 
     def ended(
-        self, image: str = IMAGE, name: str = "", script: str = "echo x > /made", **host: object
+        self,
+        image: str = IMAGE,
+        name: str = "",
+        script: str = "echo x > /made",
+        volumes: Mapping[str, object] | None = None,
+        **host: Any,
     ) -> str:
         """A container that ran a script and ended. Its id."""
-        made = self.container(image, name, ("sh", "-c", script), **host)
+        made = self.container(image, name, ("sh", "-c", script), volumes, **host)
         self.start(made)
         self.wait_ended(made)
         return made
@@ -147,6 +160,14 @@ class DiskActor:
         found |= {("network", each["Id"]) for each in self.ask("GET", "/networks")}
         usage = self.ask("GET", "/system/df")
         return found | {("build-cache", each["ID"]) for each in usage["BuildCache"] or ()}
+
+    def is_there(self, kind: str, identity: str) -> bool:
+        """Whether something is there."""
+        path = {
+            "image": f"/images/{identity}/json", "container": f"/containers/{identity}/json",
+            "volume": f"/volumes/{identity}", "network": f"/networks/{identity}",
+        }[kind]  # fmt: skip
+        return self.engine.request("GET", path)[0] == 200
 
     def clear(self) -> None:
         """Remove all that tests made, images and build cache too, but the rig's own image."""

@@ -190,7 +190,7 @@ class ImageRemoval:
     def _untag(self, item: DiskItem, reference: str, taken: _Taken) -> None:
         """Take one reference, if it still points at the image."""
         told = self._look(reference)
-        if told is None and reference in taken.digests:
+        if told is None and "@" in reference:
             # it went with the last tag of its repository
             return
         if told is None or full_id(told.get("Id")) != item.id:
@@ -216,6 +216,11 @@ class ImageRemoval:
         told = self._look(item.id)
         if told is None:
             return gone(item)
+        if refusal.status >= 500:
+            # an engine on a full disk takes a reference, and fails to write that down
+            lacking = {*item.references} - {*_all_references(told), *taken.tags, *taken.digests}
+            taken.tags += sorted(each for each in lacking if "@" not in each)
+            taken.digests += sorted(each for each in lacking if "@" in each)
         words = self._put_back(item.id, taken)
         error: ReclaimError
         users = self._requests.users()
@@ -239,9 +244,7 @@ class ImageRemoval:
             try:
                 there = self._look(tag)
                 if there is None:
-                    repository, _, name = tag.rpartition(":")
-                    query = urlencode({"repo": repository, "tag": name})
-                    self._requests.post(f"/images/{part(image_id)}/tag?{query}")
+                    self._tag(image_id, tag)
                 elif full_id(there.get("Id")) != image_id:
                     failed.append(f"{tag} (it points at another image by now)")
                     continue
@@ -250,6 +253,16 @@ class ImageRemoval:
                 failed.append(f"{tag} ({error.detail or error.title})")
         words = f"; put back: {', '.join(back)}" if back else ""
         return words + (f"; taken and not put back: {', '.join(failed)}" if failed else "")
+
+    def _tag(self, image_id: str, tag: str) -> None:
+        repository, _, name = tag.rpartition(":")
+        query = urlencode({"repo": repository, "tag": name})
+        try:
+            self._requests.post(f"/images/{part(image_id)}/tag?{query}")
+        except EngineRefused:
+            # on a full disk it is done all the same, only not written down
+            if full_id((self._look(tag) or {}).get("Id")) != image_id:
+                raise
 
 
 def _references(told: Mapping[str, Any]) -> tuple[list[str], list[str]]:

@@ -95,7 +95,8 @@ class DockerReclaiming:
                 raise gone(item) from refusal
             if refusal.status == 409 and _UNDER_WAY in refusal.detail:
                 raise self._others_removal(item) from refusal
-            self._check_container(item, self._container(item))
+            # what has begun to go can't be compared any more: only whether somebody started it
+            self._has_no_process(item, self._container(item))
             raise
         return Reclaimed()
 
@@ -104,11 +105,8 @@ class DockerReclaiming:
         return None if told is None else from_inspect(told)
 
     def _check_container(self, item: DiskItem, details: ContainerDetails | None) -> None:
-        """It is there, it has no process, and it is as it was listed, as far as that was known."""
-        if details is None:
-            raise gone(item)
-        if details.state in ALIVE_STATES:
-            raise in_use(item, _ALIVE_WORDS.get(details.state, f"it is {details.state.value}"))
+        """It has no process, and it is as it was listed, as far as that was known."""
+        details = self._has_no_process(item, details)
         state, finished_at, fingerprint = (*item.seen.split("\n"), "", "", "")[:3]
         # an engine that could not finish a removal calls the container dead, and goes on with it when asked
         if state and state != details.state.value and details.state is not ContainerState.DEAD:
@@ -117,6 +115,13 @@ class DockerReclaiming:
             raise changed(item, "it ran meanwhile")
         if fingerprint and fingerprint != self._disk.layer_changes(item.id, (), lambda: False).fingerprint:
             raise changed(item, "its files were changed meanwhile")
+
+    def _has_no_process(self, item: DiskItem, details: ContainerDetails | None) -> ContainerDetails:
+        if details is None:
+            raise gone(item)
+        if details.state in ALIVE_STATES:
+            raise in_use(item, _ALIVE_WORDS.get(details.state, f"it is {details.state.value}"))
+        return details
 
     def _others_removal(self, item: DiskItem) -> ReclaimError:
         """Wait for the end of a removal that somebody else began."""
@@ -134,10 +139,11 @@ class DockerReclaiming:
     def _remove_volume(self, item: DiskItem) -> Reclaimed:
         if self._requests.look(f"/volumes/{part(item.id)}") is None:
             raise gone(item)
-        if self._volume(item) is None:
+        told = self._volume(item)
+        if told is None:
             raise changed(item, "it was made anew, or what is in it was changed")
         users = self._requests.users()
-        found = users_of_volume(item.id, users.uses)
+        found = users_of_volume(item.id, str(told.get("Mountpoint") or ""), users.uses)
         if found is None:
             raise in_use(item, "the engine does not tell whether a container mounts it")
         if found:

@@ -11,7 +11,7 @@ from tests.making import full_id, make_container
 from tests.monitor.changes import ScriptedChanges, make_change
 from tests.monitor.disk import ScriptedDisk, ScriptedReclaiming, item, outcome_words
 from tests.monitor.hosts import LOST, SILENT, ScriptedHost
-from tui.model.changes import ChangeState, ChangeVerb
+from tui.model.changes import ChangeState, ChangeVerb, EnvironmentChange
 from tui.model.containers import Container, ContainerState
 from tui.model.disk import DiskMeasure
 from tui.model.disk_items import (
@@ -73,7 +73,8 @@ def desk() -> Desk:
 
 def of_environment(container: str = "box", **fields: object) -> DiskItem:
     change = make_change(container, verb=ChangeVerb.REMOVE, packages=())
-    return item("vision", DiskKind.ENVIRONMENT, container_id=full_id(container), change=change, **fields)
+    told: dict[str, object] = {"container_id": full_id(container), "change": change, "seen": "as it was"}
+    return item("vision", DiskKind.ENVIRONMENT, **(told | fields))
 
 
 def test_every_item_waits_runs_and_ends_in_the_order_of_the_plan(desk: Desk) -> None:
@@ -252,6 +253,22 @@ def test_an_environment_goes_by_a_job_whose_traces_are_put_away(desk: Desk) -> N
     report = desk.carry_out(of_environment())
     assert report.outcomes[0].state is OutcomeState.REMOVED
     assert desk.changes.held == {} and desk.reclaiming.removed == []
+
+
+def test_what_was_agreed_to_is_an_environment_as_it_was_listed(desk: Desk) -> None:
+    with_job(desk, ChangeState.DONE)
+    begun: list[str] = []
+    start = desk.changes.start
+
+    def noted(container: Container, change: EnvironmentChange) -> object:
+        begun.append(change.seen)
+        return start(container, change)
+
+    desk.changes.start = noted  # type: ignore[assignment, method-assign]
+    desk.carry_out(of_environment())
+    assert begun == ["as it was"]
+    unknown = desk.carry_out(of_environment(seen=""))
+    assert unknown.outcomes[0].state is OutcomeState.FAILED and begun == ["as it was"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.model.changes import ChangeJob, ChangeState, ChangeVerb, EnvironmentChange, change_words
@@ -63,6 +64,13 @@ class InsideReclaiming:
         change = item.change
         if self._changes is None or change is None:
             return ItemOutcome(item, OutcomeState.FAILED, "nothing in the container can remove it")
+        if item.kind is DiskKind.ENVIRONMENT:
+            if not item.seen:
+                return ItemOutcome(
+                    item, OutcomeState.FAILED, "nobody can tell whether it is as it was listed"
+                )
+            # none ran out of it when it was listed, or it could not have been marked
+            change = replace(change, seen=item.seen, seen_pids=())
         try:
             job = self._begun(self._changes, container, change)
             if job is None:

@@ -6,28 +6,17 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from tui.ui.screens.confirm import Choice, Question
+from tui.ui.screens.confirm import Choice, ConfirmScreen, Question
 from tui.ui.text import printable
 
 
-class TypedConfirmScreen(ModalScreen[str | None]):
+class TypedConfirmScreen(ConfirmScreen):
     """Gives back the id of the choice, None for Cancel.
 
     With names the choices wait until each of them was typed; a choice in `untyped` needs none.
     """
-
-    BINDINGS = [  # noqa: RUF012 - Textual's type
-        ("escape", "cancel"),
-        ("left", "app.focus_previous"),
-        ("right", "app.focus_next"),
-        ("up", "scroll('up')"),
-        ("down", "scroll('down')"),
-        ("pageup", "scroll('page_up')"),
-        ("pagedown", "scroll('page_down')"),
-    ]
 
     def __init__(self, question: Question, names: Sequence[str], untyped: Sequence[Choice] = ()) -> None:
         """Ask.
@@ -37,8 +26,7 @@ class TypedConfirmScreen(ModalScreen[str | None]):
             names: what has to be typed, foreign; () for nothing.
             untyped: other things to do, which take nothing away.
         """
-        super().__init__(classes="dialog-screen")
-        self.question = question
+        super().__init__(question)
         # typed is what is shown: nobody can type an escape sequence
         self._names = tuple(printable(each) for each in names)
         self._untyped = tuple(untyped)
@@ -94,20 +82,6 @@ class TypedConfirmScreen(ModalScreen[str | None]):
             self.dismiss(self.question.choices[0].id)
         else:
             self.query_one(f"#{self.question.choices[0].id}").focus()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Close with the choice."""
-        event.stop()
-        chosen = event.button.id
-        self.dismiss(None if chosen == "cancel" else chosen)
-
-    def action_cancel(self) -> None:
-        """Nothing happens to anybody."""
-        self.dismiss(None)
-
-    def action_scroll(self, direction: str) -> None:
-        """Scroll what is listed: up, down, page_up or page_down."""
-        getattr(self.query_one(VerticalScroll), f"scroll_{direction}")(animate=False)
 
     def _wanted(self) -> str:
         if self.is_right:

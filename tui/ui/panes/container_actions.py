@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tui.model.containers import ALIVE_STATES, Container, ContainerDetails, ContainerState
+from tui.model.containers import ALIVE_STATES, Container, ContainerState
 from tui.model.errors import EnvtuiError
 from tui.model.operations import STOP_GRACE_SECONDS, Operation, Plan, operation_word, plan, rename_plan
 from tui.ui.text import printable
@@ -27,8 +27,6 @@ _CONSEQUENCES = {
     Operation.PAUSE: "Their processes stand still where they are and keep their memory, on GPUs too.",
     Operation.UNPAUSE: "Their processes go on where they stood.",
     Operation.KILL: "Their processes get SIGKILL at once and can save nothing.",
-    Operation.REMOVE: "Their writable layers go for good: "
-    "files and environments made inside that are not on a volume.",
 }
 
 
@@ -138,42 +136,16 @@ def confirm(pane: ContainersPane, operation: Operation, containers: tuple[Contai
 
 
 def remove(pane: ContainersPane) -> None:
-    """Look up what would go with them, ask, then remove."""
-    containers = _chosen(pane)
-    backend = pane.bridge.monitor.workstation.containers
+    """Look up what would be lost with them, ask, then remove."""
+    from tui.ui.panes.container_removal import remove as ask_to_remove
 
-    def look_up() -> dict[str, ContainerDetails]:
-        return {each.id: backend.details(each.id) for each in containers}
-
-    pane.bridge.ask(
-        look_up, lambda details: _ask_to_remove(pane, containers, details), lambda error: tell(pane, error)
+    ask_to_remove(
+        pane.app,
+        pane.bridge,
+        _chosen(pane),
+        lambda chosen: submit(pane, chosen),
+        lambda error: tell(pane, error),
     )
-
-
-def _ask_to_remove(
-    pane: ContainersPane, containers: tuple[Container, ...], details: Mapping[str, ContainerDetails]
-) -> None:
-    from tui.ui.screens.confirm import Choice, ConfirmScreen, Question
-
-    lines: list[str] = []
-    for each in containers:
-        lines.append(_describe(each) + (", is stopped first" if each.is_alive else ""))
-        lines += [f"    anonymous volume {name[:12]}…" for name in details[each.id].anonymous_volumes]
-    choices = [Choice("keep", "Remove")]
-    if any(found.anonymous_volumes for found in details.values()):
-        choices.append(Choice("volumes", "Remove with anonymous volumes"))
-    question = Question(
-        title=f"{_title(Operation.REMOVE, containers)}?",
-        lines=tuple(lines),
-        consequence=_consequence(Operation.REMOVE, containers),
-        choices=tuple(choices),
-    )
-
-    def answered(choice: str | None) -> None:
-        if choice is not None:
-            submit(pane, plan(Operation.REMOVE, containers, with_volumes=choice == "volumes"))
-
-    pane.app.push_screen(ConfirmScreen(question), answered)
 
 
 def rename(pane: ContainersPane) -> None:
@@ -276,7 +248,7 @@ def _consequence(operation: Operation, containers: tuple[Container, ...]) -> str
     words = _CONSEQUENCES[operation]
     if len(containers) > 1:
         return words
-    return words.replace("Their writable layers go", "Its writable layer goes").replace("Their", "Its")
+    return words.replace("Their", "Its")
 
 
 def _describe(container: Container) -> str:

@@ -110,6 +110,11 @@ class DiskScreen(ActionScreen):
         """Its own, and those that hold everywhere."""
         return {"D Disk": self.pane_actions(), "Everywhere": EVERYWHERE_ACTIONS}
 
+    def take_key(self, event: events.Key) -> bool:
+        """From the first key on the cursor is the user's."""
+        self._pane.is_touched = True
+        return super().take_key(event)
+
     def pane_actions(self) -> tuple[Action[Any], ...]:
         """Those of the disk."""
         return allowed(DISK_ACTIONS, self.bridge.monitor.read_only)
@@ -135,13 +140,18 @@ class DiskScreen(ActionScreen):
     def on_disk_pane_changed(self, event: DiskPane.Changed) -> None:
         """Other facts, marks or another kind."""
         event.stop()
-        self._show_all()
+        if self.query("#disk-plan"):
+            self._show_all()
 
     def _on_reclaim(self, snapshot: Snapshot[ReclaimReport]) -> None:
         self._report = snapshot.value
-        self._show_plan()
+        if self.query("#disk-plan"):
+            # not while it is being closed
+            self._show_plan()
 
     def _tick(self) -> None:
+        if not self.query("#disk-plan"):
+            return
         self.update_status()
         if not self.bridge.frozen:
             self._pane.tick()

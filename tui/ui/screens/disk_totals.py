@@ -115,18 +115,19 @@ def file_system_lines(
         systems, key=lambda each: (not any("data root" in use for use in each.uses), each.free_bytes)
     )
     shown = order if len(order) <= most else order[: max(1, most)]
+    longest = max((width_of(printable(each.path)) for each in shown), default=0)
+    path_cells = min(longest, _PATH_CELLS, width // 4)
     lines: list[Line] = []
     for number, each in enumerate(shown):
         left_out = len(order) - len(shown) if number == len(shown) - 1 else 0
-        lines.append(_file_system(each, growth.get(each.path, 0), width, left_out))
+        lines.append(_file_system(each, growth.get(each.path, 0), width, path_cells, left_out))
     return lines
 
 
-def _file_system(each: FileSystem, grown: int, width: int, left_out: int) -> Line:
+def _file_system(each: FileSystem, grown: int, width: int, path_cells: int, left_out: int) -> Line:
     percent = 100.0 * each.used_bytes / max(1, each.used_bytes + each.free_bytes)
     tone = "bad" if percent >= _FULL_PERCENT else "warn" if percent >= _NEARLY_PERCENT else "good"
     cells = max(8, min(40, width // 6))
-    path_cells = min(_PATH_CELLS, width // 4)
     left: list[Part] = [
         (f" {fit_middle(printable(each.path), path_cells)} ", "strong"),
         (bar(percent / 100.0, cells), tone),

@@ -414,7 +414,11 @@ class TestPlanAndRemoval:
     async def test_while_one_is_under_way_there_is_no_other(self) -> None:
         disk = ScriptedDisk()
         go_on = threading.Event()
-        disk.on_reclaim = lambda _: go_on.wait(30) and None
+
+        def wait(_: Any) -> None:
+            go_on.wait(30)
+
+        disk.on_reclaim = wait
         async with disk_desk(disk) as on:
             await on.at.press("a")
             await on.open_plan()
@@ -427,7 +431,7 @@ class TestPlanAndRemoval:
             assert isinstance(on.at.app.screen, DiskScreen)
             assert any("under way" in message for _, message in on.at.toasts)
             go_on.set()
-            await on.at.until(lambda: on.at.monitor.store.value(RECLAIM).is_over)
+            await on.at.until(lambda: (told := on.at.monitor.store.value(RECLAIM)) and told.is_over)
 
     async def test_no_plan_says_why(self) -> None:
         async with disk_desk() as on:
@@ -436,7 +440,8 @@ class TestPlanAndRemoval:
             def fail(*_: Any) -> Any:
                 raise EngineUnreachable("No answer", "it hung up", "Wait")
 
-            on.at.monitor.disk._workstation.containers.containers = fail  # type: ignore[union-attr]
+            backend: Any = on.at.monitor.workstation.containers
+            backend.containers = fail
             await on.at.press("d")
             screen = await on.at.on(DiskPlanningScreen)
             await on.at.until(lambda: "No answer" in str(screen.query_one("#words").render()))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tui.model.errors import SettingsError
-from tui.settings import EnvironmentSettings, GpuSettings, Settings, check_action_ids, load
+from tui.settings import DiskSettings, EnvironmentSettings, GpuSettings, Settings, check_action_ids, load
 
 Write = Callable[[str | bytes], Path]
 
@@ -52,6 +52,14 @@ class TestWhatCanBeChosen:
               driver_version: 550.54
               compute_capabilities: [9.0, "8.0", 12.0]
             environments: {allow_base: yes}
+            disk:
+              protect_labels: [keep, "tier=gold"]
+              protect_names:
+                - "*-prod"
+                - 2024
+                - "*-prod"
+              owner_labels: []
+              owner: alice
             """
         assert load(write(text), {}) == Settings(
             host="ssh-tunnel",
@@ -66,6 +74,7 @@ class TestWhatCanBeChosen:
             },
             gpu=GpuSettings("550.54", ("9.0", "8.0", "12.0")),
             environments=EnvironmentSettings(allow_base=True),
+            disk=DiskSettings(("keep", "tier=gold"), ("*-prod", "2024"), (), "alice"),
         )
 
     @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n", "~\n", "\ufeff", "host: ~"])
@@ -165,11 +174,17 @@ FILE_MISTAKES = [
     (
         "colour: x",
         ":1: colour: there is no such option",
-        "one of environments, gpu, host, keys, read_only, stats_seconds, theme",
+        "one of disk, environments, gpu, host, keys, read_only, stats_seconds, theme",
     ),
     ("environments: base", ":1: environments: found “base” (a text)", "a mapping of options (allow_base"),
     ("environments:\n  base: true", ":2: environments.base: there is no such option", "one of allow_base"),
     ("environments: {allow_base: 1}", ":1: environments.allow_base: found “1”", "true or false"),
+    ("disk: all", ":1: disk: found “all” (a text)", "a mapping of options (protect_labels"),
+    ("disk: {protect: [a]}", ":1: disk.protect: there is no such option", "Expected protect_names"),
+    ("disk: {protect_names: a}", ":1: disk.protect_names: found “a” (a text)", "a list of texts"),
+    ("disk:\n  protect_labels:\n  - a\n  - ~", ":4: disk.protect_labels: found nothing", "a list of texts"),
+    ("disk:\n  protect_labels:\n  - a\n  - [b]", ":4: disk.protect_labels: found a list", "a list of texts"),
+    ("disk: {owner: [a]}", ":1: disk.owner: found a list", "a text on one line"),
     ("gpu: 550.54", ":1: gpu: found “550.54” (a number)", "a mapping of options (driver_version"),
     ("gpu:\n  driver: 5", ":2: gpu.driver: there is no such option", "Expected driver_version"),
     ("gpu:\n  driver_version: new", ":2: gpu.driver_version: found “new” (a text)", "such as 550.54.15"),

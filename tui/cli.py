@@ -139,7 +139,7 @@ def _open_screen(options: argparse.Namespace | None, environ: Mapping[str, str])
         settings.stats_seconds,
         kept,
         settings.environments.allow_base,
-        protection_of(settings),
+        protection_of(settings, workstation.owner),
     )
     # the engine is asked while the screen is being imported, which takes longer
     monitor.start()

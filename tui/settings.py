@@ -33,9 +33,11 @@ _SWITCH_EXPECTED = "1, true, yes, 0, false or no"
 _SECONDS_EXPECTED = f"a number of seconds from {LEAST_STATS_SECONDS:g} to {MOST_STATS_SECONDS:g}"
 _KEYS_EXPECTED = 'a key, several in one text ("s,ctrl+x"), or a list of keys; the comma key is called comma'
 _DRIVER_EXPECTED = "a driver's version, such as 550.54.15"
+_PATTERNS_EXPECTED = 'a list of texts, such as ["*-prod", "registry/base:*"]'
 _CAPABILITIES_EXPECTED = "a list of compute capabilities, one for each GPU, such as [8.0, 9.0]"
 _OPTIONS = ("host", "read_only", "theme", "stats_seconds", "keys", "gpu", "environments", "disk")
 _ENVIRONMENT_OPTIONS = ("allow_base",)
+_DISK_OPTIONS = ("protect_labels", "protect_names", "owner_labels", "owner")
 _GPU_OPTIONS = ("driver_version", "compute_capabilities")
 _TAG = "tag:yaml.org,2002:"
 
@@ -216,6 +218,7 @@ class _FileReader:
             "keys": self._keys,
             "gpu": self._gpu,
             "environments": self._environments,
+            "disk": self._disk,
         }
         for name, node in self._entries(root, "", f"a mapping of options ({', '.join(_OPTIONS)})").items():
             if name not in readers:
@@ -313,6 +316,28 @@ class _FileReader:
         return EnvironmentSettings(
             **{name: self._switch(f"{option}.{name}", value) for name, value in entries.items()}
         )
+
+    def _disk(self, option: str, node: Node) -> DiskSettings:
+        entries = self._known_entries(option, node, _DISK_OPTIONS)
+        values: dict[str, Any] = {
+            name: self._patterns(f"{option}.{name}", value)
+            for name, value in entries.items()
+            if name != "owner"
+        }
+        if "owner" in entries:
+            values["owner"] = self._text(f"{option}.owner", entries["owner"])
+        return DiskSettings(**values)
+
+    def _patterns(self, option: str, node: Node) -> tuple[str, ...]:
+        """A list of texts; a number needs no quotes, although YAML does not take it for a text."""
+        import yaml
+
+        if not isinstance(node, yaml.SequenceNode) or node.tag != f"{_TAG}seq":
+            self._fail_at(node, option, _PATTERNS_EXPECTED)
+        for each in node.value:
+            if not isinstance(each, yaml.ScalarNode) or _is_null(each) or not _is_text(each.value):
+                self._fail(self._place(each), option, f"found {_kind(each)}", _PATTERNS_EXPECTED)
+        return tuple(dict.fromkeys(str(each.value).strip() for each in node.value))
 
     def _gpu(self, option: str, node: Node) -> GpuSettings:
         entries = self._known_entries(option, node, _GPU_OPTIONS)

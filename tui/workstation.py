@@ -51,6 +51,7 @@ class Workstation:
         shells: None where no session can be opened.
         changes, records, copies: None where environments can't be changed, exported, or carried over.
         disk, caches, reclaiming: None where nobody can tell what takes room, or remove it.
+        owner: whose things are ours on this host; "" for whoever runs envtui.
         doors: None where other SSH clients can't be let in.
         now: the time that ages and the clock are shown by, in seconds since the epoch.
     """
@@ -76,6 +77,7 @@ class Workstation:
     disk: Disk | None = None
     caches: InsideCaches | None = None
     reclaiming: Reclaiming | None = None
+    owner: str = ""
     is_demo: bool = False
     now: Callable[[], float] = time.time
 
@@ -153,10 +155,12 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
     """The make-believe workstation; `world` for one with its own seed, clock or faults."""
     from tui.demo.backends import DemoContainers, DemoEngine, DemoStatistics
     from tui.demo.changes import DemoChanges, DemoPrefixCopies
+    from tui.demo.disk import DemoCaches, DemoDisk
     from tui.demo.environments import DemoDriver, DemoEnvironments, DemoHostPids
     from tui.demo.gpus import DemoGpus
     from tui.demo.logs import DemoLogs
     from tui.demo.owners import DemoEntitlements, DemoOwnership, DemoProcessEnding
+    from tui.demo.reclaiming import DemoReclaiming
     from tui.demo.records import DemoRecords
     from tui.demo.services import DemoServices
     from tui.demo.shells import DemoDoors, DemoShells
@@ -182,6 +186,10 @@ def open_demo(world: DemoWorld | None = None) -> Workstation:
         DemoChanges(world),
         DemoRecords(world),
         DemoPrefixCopies(world),
+        DemoDisk(world),
+        DemoCaches(world),
+        DemoReclaiming(world),
+        owner="ana",
         is_demo=True,
         now=world.clock.now,
     )

@@ -30,7 +30,7 @@ from tui.model.disk import (
     LogFile,
 )
 from tui.model.disk_items import DiskItem, DiskKind, Reclaimed
-from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy
+from tui.model.environments import Environment, EnvironmentList, EnvironmentSize, ListedBy, Origin
 from tui.model.errors import EnvtuiError
 from tui.workstation import Workstation, open_demo
 
@@ -227,7 +227,7 @@ def scripted_station(disk: ScriptedDisk) -> Workstation:
         each for each in station.environments.environments(dl_dev).environments if each.label == "vision"
     )
     made = container_id("made")
-    vision = replace(vision, container_id=made, pids=())
+    vision = replace(vision, container_id=made, pids=(), origin=Origin.LAYER)
     from tui.model.disk import PrefixChange
 
     disk.changes = {
@@ -281,12 +281,12 @@ class DiskHost:
 
 def run_on_terminal(arguments: Sequence[str]) -> int:
     """The command on a scripted host, in a process of its own; tells what was removed."""
-    import tui.commands.prune
+    from unittest import mock
 
     disk = ScriptedDisk()
     station = scripted_station(disk)
-    tui.commands.prune.open_workstation = lambda *given: station
-    code = main(list(arguments), {"XDG_CONFIG_HOME": "/nonexistent", "HOME": "/nonexistent"})
+    with mock.patch("tui.commands.prune.open_workstation", return_value=station):
+        code = main(list(arguments), {"XDG_CONFIG_HOME": "/nonexistent", "HOME": "/nonexistent"})
     print("gone:", sorted(each[:14] for each in disk.removed), "code:", code)
     return code
 

@@ -216,7 +216,7 @@ class TestCallingOff:
         assert [each["state"] for each in told["skipped"] if "state" in each] == ["not begun"] * 6
 
     def test_twice_is_not_waited_for(self, disk_host: DiskHost) -> None:
-        told_once = []
+        told_once: list[str] = []
 
         def hang(item: DiskItem) -> None:
             os.kill(os.getpid(), signal.SIGINT)

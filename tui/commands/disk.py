@@ -1,7 +1,8 @@
 """`envtui disk`: what takes room, what of it can go, and what would be lost with it.
 
 With --json one object is printed: `{file_systems: [{path, total_bytes, used_bytes, free_bytes, inodes,
-free_inodes, uses}], totals: [{kind, count, size_bytes, reclaimable_bytes}], items: [{kind, id, name,
+free_inodes, uses}], totals: [{kind, count, size_bytes, reclaimable_bytes,
+is_exact}], items: [{kind, id, name,
 size_bytes, reclaimable_bytes, created_at, last_used_at, safety, reason, loses, markable, why_not}],
 problems: [{part, error}]}`; null is for what is not known.
 """

@@ -50,6 +50,7 @@ def disk_json(
                 "count": each.count,
                 "size_bytes": each.size_bytes,
                 "reclaimable_bytes": each.reclaimable_bytes,
+                "is_exact": each.is_exact,
             }
             for each in totals
         ],

@@ -99,7 +99,7 @@ def read_disk(workstation: Workstation, settings: Settings, parts: Collection[Di
     reading.items = disk_items(
         reading.facts,
         containers,
-        protection_of(settings),
+        protection_of(settings, workstation.owner),
         workstation.now(),
         settings.environments.allow_base,
     )

@@ -50,7 +50,7 @@ def disk_lines(
         rows = [_FILE_SYSTEM_TITLES, *map(_file_system_cells, file_systems)]
         blocks.append(aligned(rows))
     if totals:
-        most = max((each.size_bytes or 0 for each in totals), default=0)
+        most = max(each.size_bytes for each in totals)
         blocks.append(aligned([_TOTAL_TITLES, *(_total_cells(each, most) for each in totals)]))
     found = [_item_cells(each, now) for each in items]
     if found:
@@ -115,13 +115,15 @@ def _file_system_cells(each: FileSystem) -> Sequence[str]:
 
 
 def _total_cells(each: KindTotal, most: int) -> Sequence[str]:
-    share = (each.size_bytes or 0) / most if most else 0.0
+    share = each.size_bytes / most if most else 0.0
+    # what is not known counts nothing
+    about = "" if each.is_exact else "≥ "
     return (
         each.kind.value,
         str(each.count),
-        _bytes(each.size_bytes),
+        f"{about}{format_bytes(each.size_bytes)}",
         bar(share),
-        _bytes(each.reclaimable_bytes),
+        f"{about}{format_bytes(each.reclaimable_bytes)}",
     )
 
 

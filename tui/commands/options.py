@@ -43,12 +43,16 @@ def open_workstation(
     return open_local(settings.host, environ, settings.gpu, settings.environments.allow_base)
 
 
-def protection_of(settings: Settings) -> Protection:
-    """What is never removed from the disk; this user's things are ours, unless the settings say whose."""
+def protection_of(settings: Settings, owner: str = "") -> Protection:
+    """What is never removed from the disk.
+
+    Whose things are ours the settings say, or else the host (`owner`); by default this user's are.
+    """
     from tui.model.reclaim import Protection
 
     disk = settings.disk
-    return Protection(disk.protect_labels, disk.protect_names, disk.owner_labels, disk.owner or _login_name())
+    ours = disk.owner or owner or _login_name()
+    return Protection(disk.protect_labels, disk.protect_names, disk.owner_labels, ours)
 
 
 def _login_name() -> str:

@@ -62,7 +62,10 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         help="with --images: those that have a tag, too, if nothing uses them",
     )
     parser.add_argument(
-        "--older-than", metavar="AGE", default=None, help="only what was made before that: 30m, 12h, 7d, 4w"
+        "--older-than",
+        metavar="AGE",
+        default=None,
+        help="only what was not used, or else made, since then: 30m, 12h, 7d, 4w",
     )
     parser.add_argument(
         "--keep",

@@ -90,7 +90,8 @@ class Pruning:
     def _judged(self, item: DiskItem) -> DiskItem:
         """An item as it counts where nobody looks at the list: --yes takes nothing that is not known."""
         facts = self.reading.facts
-        is_seen = item.id in facts.layers and item.id in facts.environments
+        listing = facts.environments.get(item.id)
+        is_seen = item.id in facts.layers and listing is not None and listing.problem is None
         if item.kind is DiskKind.CONTAINER and not is_seen and item.why_not is None:
             return replace(item, safety=Safety.DANGER, reason=_NOT_SEEN)
         return item

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tui.demo.events import DemoEventStream
-from tui.demo.world import DATA_ROOT_SPACE, DESCRIPTION, IDENTITY, DemoWorld
+from tui.demo.world import DESCRIPTION, IDENTITY, DemoWorld
 from tui.model.containers import Container, ContainerDetails
 from tui.model.hosts import EngineInfo, FileSystemSpace
 from tui.model.operations import Step
@@ -42,7 +42,9 @@ class DemoEngine:
 
     def data_root_space(self, data_root: str) -> FileSystemSpace | None:
         """Room behind the data root; None for any other folder."""
-        return DATA_ROOT_SPACE if data_root == DATA_ROOT_SPACE.path else None
+        with self._world.stock() as stock:
+            space = stock.space()
+        return space if data_root == space.path else None
 
 
 class DemoContainers:

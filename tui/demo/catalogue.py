@@ -16,6 +16,8 @@ NGC = "nvcr.io/nvidia/pytorch:26.01-py3"
 JUPYTER = "quay.io/jupyter/pytorch-notebook:cuda12-python-3.12"
 VLLM = "vllm/vllm-openai:v0.8.5"
 MICROMAMBA = "mambaorg/micromamba:2.0-cuda12"
+#: An anonymous volume, of the container log-flood.
+SCRATCH_VOLUME = "5c0f" * 16
 #: Images whose variables say that they are made for a GPU, beside those of containers that were given one.
 CUDA_IMAGES = frozenset({PYTORCH, PYTORCH_DEVEL, NGC, JUPYTER, VLLM, MICROMAMBA})
 #: The numbers of the machine's GPUs.
@@ -248,7 +250,8 @@ CATALOGUE = (
         Load(88, 0.1, 4),
         (("mambauser", "/opt/conda/bin/python flood.py --lines-per-second 20000"),),
         created_ago=5 * _DAY, state=ContainerState.EXITED, started_ago=5 * _DAY,
-        finished_ago=5 * _DAY - 2.0, environment=("NVIDIA_VISIBLE_DEVICES=void",),
+        finished_ago=5 * _DAY - 2.0, mounts=(f"{SCRATCH_VOLUME}:/scratch",),
+        environment=("NVIDIA_VISIBLE_DEVICES=void",),
     ),
     Blueprint(
         "eval-suite", PYTORCH, "python -m lm_eval --model vllm --tasks mmlu,gsm8k", "dora",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from tui.demo.life import DemoContainer
 from tui.demo.prefixes import DemoPrefix, with_packages
 from tui.demo.requests import BROKEN_PACKAGE, Wanted, broken, no_network, wanted_by
 from tui.demo.solver import Solved, solve
-from tui.demo.works import DemoWorks
+from tui.demo.works import DemoWorks, cache_key
 from tui.model.changes import ChangePlan, ChangeVerb, EnvironmentChange, why_not_changed
 from tui.model.containers import Container
 from tui.model.environments import Environment, EnvironmentKind, Origin
@@ -94,7 +93,7 @@ def plan_of(
     elif change.verb is ChangeVerb.RENAME:
         removes = (change.prefix,)
     elif change.verb is ChangeVerb.CLEAN:
-        frees = _cached_bytes(works, container, change)
+        frees = works.cache_bytes(container, cache_key(change))
         archives = frees * 2 // 3
         notes.append(
             f"downloaded archives {format_bytes(archives)}, packages that no environment uses "
@@ -128,7 +127,7 @@ def effect_of(
 
     def finish(at: float) -> None:
         if change.verb is ChangeVerb.CLEAN:
-            works.cleaned.add((container.id, change.root_prefix or change.prefix))
+            works.cleaned.add((container.id, cache_key(change)))
         elif change.verb is ChangeVerb.REMOVE:
             works.prefixes.take(container, change.prefix)
         elif target is not None and change.verb is ChangeVerb.RENAME:
@@ -168,7 +167,7 @@ def _checked(works: DemoWorks, container: DemoContainer, change: EnvironmentChan
     ):
         raise ChangeRefused("It can't be made", f"nothing makes environments of the kind {change.kind}")
     is_venv = change.kind in (EnvironmentKind.VENV, EnvironmentKind.UV)
-    if is_venv and change.verb is ChangeVerb.CLEAN:
+    if is_venv and change.verb is ChangeVerb.CLEAN and not change.cache:
         raise ChangeRefused("A venv keeps nothing for the next time")
     if is_venv and change.verb is ChangeVerb.UPDATE and not (change.packages or change.file):
         raise ChangeRefused("No package is named", "pip does not update everything by itself", "Name some")
@@ -338,12 +337,3 @@ def _freed(target: DemoPrefix) -> int | None:
     if target.made.origin is Origin.IMAGE:
         return 0
     return None if target.made.own_mib is None else target.made.own_mib * _MIB
-
-
-def _cached_bytes(works: DemoWorks, container: DemoContainer, change: EnvironmentChange) -> int:
-    """What lies in a manager's caches; nothing once they were cleaned."""
-    root = change.root_prefix or change.prefix
-    if (container.id, root) in works.cleaned:
-        return 0
-    figures = hashlib.sha256(f"cache/{container.blueprint.name}/{root}".encode()).digest()
-    return (200 + int.from_bytes(figures[:2]) % 3800) * _MIB

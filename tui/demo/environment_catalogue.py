@@ -179,6 +179,10 @@ ENVIRONMENTS: Mapping[str, tuple[Made, ...]] = {
             "base", "/opt/conda", "/bin/micromamba", made_by="micromamba", user="mambauser",
             problems=("pydicom 3.0.1: 12 of its files are missing",),
         ),
+        Made(
+            "/opt/conda/envs/dicom", _CONDA, _LAYER, "3.12.9", ("conda python 3.12", "pip images"), 1090, 940,
+            46 * _HOUR, "dicom", "/opt/conda", "/bin/micromamba", made_by="micromamba", user="mambauser",
+        ),
     ),
     "diffusion-train": (_NVIDIA_SYSTEM,),
     "log-flood": (_MICROMAMBA_BASE,),

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
-from tui.model.errors import EngineNotFound, EnginePermission, EngineRefused, EngineTimeout, GpuTimeout
+from tui.model.errors import (
+    EngineNotFound,
+    EnginePermission,
+    EngineRefused,
+    EngineTimeout,
+    GpuTimeout,
+    ReclaimError,
+)
 
 #: How long a call waits for a frozen engine before it gives up.
 FROZEN_SECONDS = 2.0
 #: The same for a GPU driver that hangs.
 GPU_HANG_SECONDS = 1.0
+#: The same for a count of what takes room: longer, for it can be called off.
+DF_HANG_SECONDS = 60.0
 # Shorter than with real ones: somebody is watching, and the answer is known.
+
+# How often somebody who waits looks whether it is called off.
+_LOOK_SECONDS = 0.05
 
 
 class _Switch:
@@ -38,10 +51,14 @@ class Faults:
         gpu_lost: one GPU falls off the bus.
         gpu_hangs: the GPU driver takes a call, and does not come back from it.
         no_gpu_driver: there is no GPU driver.
+        df_hangs: the engine's count of what takes room does not come back, for `df_hang_seconds` at most.
+        items_in_use: somebody uses whatever is to be removed from the disk, since just now.
+        removal_lost: the engine removes what it is told from the disk, and is lost before it says so.
         no_network: nothing can be fetched inside containers: no package, no index.
         session_lost: the way to sessions is gone: to those that are open, and to those that begin.
         frozen_seconds: after this long a call to a frozen engine gives up.
         gpu_hang_seconds: and one to a driver that hangs.
+        df_hang_seconds: and a count that hangs.
     """
 
     engine_gone = _Switch()
@@ -51,6 +68,9 @@ class Faults:
     gpu_lost = _Switch()
     gpu_hangs = _Switch()
     no_gpu_driver = _Switch()
+    df_hangs = _Switch()
+    items_in_use = _Switch()
+    removal_lost = _Switch()
     no_network = _Switch()
     session_lost = _Switch()
 
@@ -58,6 +78,7 @@ class Faults:
         """Args: on_change is called after a switch was set, without any lock held."""
         self.frozen_seconds = FROZEN_SECONDS
         self.gpu_hang_seconds = GPU_HANG_SECONDS
+        self.df_hang_seconds = DF_HANG_SECONDS
         self._on: set[str] = set()
         self._changed = threading.Condition()
         self._on_change = on_change
@@ -111,6 +132,27 @@ class Faults:
                 "Its own log says more",
                 500,
             )
+
+    def pass_count(self, is_cancelled: Callable[[], bool]) -> None:
+        """Let a count of what takes room through.
+
+        Raises:
+            ReclaimError: `is_cancelled` said so.
+            EngineError: see `pass_question`; EngineTimeout where it hangs for too long.
+        """
+        self.pass_question()
+        until = time.monotonic() + self.df_hang_seconds
+        while self.df_hangs:
+            if is_cancelled():
+                raise ReclaimError("Called off", "it was not counted to its end")
+            if time.monotonic() > until:
+                raise EngineTimeout(
+                    "The engine does not answer",
+                    f"demo counts what takes room for {self.df_hang_seconds:g} s already",
+                    "Big volumes take long; ask again later",
+                )
+            with self._changed:
+                self._changed.wait_for(lambda: "df_hangs" not in self._on, _LOOK_SECONDS)
 
     def pass_gpu_question(self) -> None:
         """Let a call to the GPU driver through. Raises GpuTimeout where it hangs for too long."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from tui.demo import figures
 from tui.demo.catalogue import ALL_GPUS, CUDA_IMAGES, Blueprint
-from tui.demo.life import DemoContainer
+from tui.demo.disk_catalogue import LOG_LIMITS, is_anonymous
+from tui.demo.life import DemoContainer, mounts_of
 from tui.model.containers import Container, ContainerDetails, ContainerState, Health, Port
 from tui.model.processes import ProcessTable
 
@@ -51,6 +52,7 @@ def details(container: DemoContainer) -> ContainerDetails:
         restart_policy=container.blueprint.restart_policy,
         memory_limit_bytes=None if limit is None else limit * _GIB,
         out_of_memory=container.out_of_memory,
+        anonymous_volumes=tuple(source for source, _ in mounts_of(container) if is_anonymous(source)),
     )
 
 
@@ -73,7 +75,7 @@ def document(container: DemoContainer) -> dict[str, Any]:
         "HostConfig": {
             "NetworkMode": blueprint.network_mode,
             "RestartPolicy": {"Name": blueprint.restart_policy, "MaximumRetryCount": 0},
-            "LogConfig": {"Type": blueprint.log_driver, "Config": {}},
+            "LogConfig": {"Type": blueprint.log_driver, "Config": _log_options(container)},
             "Memory": (blueprint.memory_limit_gib or 0) * _GIB,
             "NanoCpus": 0,
             "ShmSize": 64 << 20,
@@ -106,6 +108,11 @@ def document(container: DemoContainer) -> dict[str, Any]:
             "Networks": _networks(container),
         },
     }
+
+
+def _log_options(container: DemoContainer) -> dict[str, str]:
+    limit = LOG_LIMITS.get(container.blueprint.name)
+    return {"max-size": limit} if limit else {}
 
 
 def _log_path(container: DemoContainer) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import posixpath
 from collections import deque
 from collections.abc import Iterator
 
@@ -197,6 +198,13 @@ class DemoContainer:
             paused_ago = self.blueprint.paused_ago
             return run if paused_ago is None else run.paused(begin - paused_ago)
         return run.ended(self.finished_at or begin, self.exit_code, self.out_of_memory)
+
+
+def mounts_of(container: DemoContainer) -> Iterator[tuple[str, str]]:
+    """Source and destination of each of its mounts; a source without a slash is a volume."""
+    for mount in container.blueprint.mounts:
+        source, destination, *_ = mount.split(":")
+        yield source, posixpath.normpath(destination)
 
 
 def _digest(kind: str, seed: int, name: str) -> bytes:

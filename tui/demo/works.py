@@ -11,6 +11,7 @@ from tui.demo.life import DemoContainer
 from tui.demo.prefixes import DemoPrefixes
 from tui.model.changes import ChangeJob, ChangeState, EnvironmentChange, Progress, change_words
 from tui.model.containers import ContainerState
+from tui.model.environments import EnvironmentKind
 from tui.model.errors import ChangeLost, ChangeUnderWay
 
 # Numbers in a container whose own processes have low ones.
@@ -56,7 +57,7 @@ class DemoWorks:
 
     Attributes:
         prefixes: the environments.
-        cleaned: installations, by container and root prefix, whose caches somebody cleaned.
+        cleaned: caches, by container and `cache_key`, that somebody cleaned.
     """
 
     def __init__(self, seed: int) -> None:
@@ -86,6 +87,13 @@ class DemoWorks:
         work.tell()
         self._works[job.key] = work
         return work.job
+
+    def cache_bytes(self, container: DemoContainer, key: str) -> int:
+        """What lies in a cache, by its `cache_key`; nothing once it was cleaned."""
+        if (container.id, key) in self.cleaned:
+            return 0
+        figures = hashlib.sha256(f"cache/{container.blueprint.name}/{key}".encode()).digest()
+        return (200 + int.from_bytes(figures[:2]) % 3800) << 20
 
     def check_free(self, container: DemoContainer, change: EnvironmentChange) -> None:
         """Make sure that nobody is at work on its prefixes. Raises ChangeUnderWay."""
@@ -152,3 +160,9 @@ class DemoWorks:
                 work.finish(now)
             state = ChangeState.DONE if failure is None else ChangeState.FAILED
             work.job = replace(work.job, state=state, error=failure)
+
+
+def cache_key(change: EnvironmentChange) -> str:
+    """What a CLEAN cleans: an installation's cache by its root prefix, another one by its path."""
+    is_of_conda = change.kind not in (EnvironmentKind.VENV, EnvironmentKind.UV)
+    return (change.root_prefix or change.prefix) if is_of_conda else change.cache or change.prefix

@@ -18,6 +18,7 @@ from tui.demo.faults import Faults
 from tui.demo.life import DemoContainer, Happening
 from tui.demo.prefixes import DemoPrefix
 from tui.demo.runs import Run
+from tui.demo.stock import DemoStock
 from tui.demo.works import DemoWorks
 from tui.model.containers import Container, ContainerDetails, ContainerEvent, ContainerState
 from tui.model.errors import Conflict, EngineRefused, NoSuchContainer
@@ -96,6 +97,7 @@ class DemoWorld:
         self._changed = threading.Condition(threading.RLock())
         made = [DemoContainer(blueprint, seed, self.begin) for blueprint in CATALOGUE]
         self._containers = {container.id: container for container in made}
+        self._stock = DemoStock(self.begin, self._containers, self._works, DATA_ROOT_SPACE)
         self._meters: dict[str, figures.Meter] = {}
         self._streams: list[DemoEventStream] = []
         self._watchers: list[Watcher] = []
@@ -191,6 +193,13 @@ class DemoWorld:
             self._settle()
             yield self._works
 
+    @contextmanager
+    def stock(self) -> Iterator[DemoStock]:
+        """What lies on the disk by now; nobody else has it meanwhile."""
+        with self._changed:
+            self._settle()
+            yield self._stock
+
     def prefixes(self, container: DemoContainer) -> Mapping[str, DemoPrefix]:
         """The environments of a container, by prefix."""
         with self.works() as works:
@@ -243,7 +252,7 @@ class DemoWorld:
             if step.operation is Operation.RENAME:
                 self._rename(container, step.new_name)
             elif step.operation is Operation.REMOVE:
-                self._remove(container)
+                self._remove(container, step.with_volumes)
             else:
                 now = self.clock.now()
                 for happening in _operate(container, step.operation, now):
@@ -268,7 +277,7 @@ class DemoWorld:
         old_name, container.name = container.name, new_name
         self._emit(container, ("rename", {"oldName": f"/{old_name}"}), self.clock.now())
 
-    def _remove(self, container: DemoContainer) -> None:
+    def _remove(self, container: DemoContainer, with_volumes: bool) -> None:
         if container.is_alive:
             what_to_do = (
                 "container is paused and must be unpaused first"
@@ -278,6 +287,8 @@ class DemoWorld:
             raise _conflict(f'cannot remove container "/{container.name}": {what_to_do}')
         del self._containers[container.id]
         self._meters.pop(container.id, None)
+        if with_volumes:
+            self._stock.take_volumes_of(container)
         self._emit(container, ("destroy", {}), self.clock.now())
 
     def _find(self, container_id: str) -> DemoContainer:
@@ -309,6 +320,7 @@ class DemoWorld:
             for at, container, happening in sorted(happened, key=lambda entry: entry[0]):
                 self._emit(container, happening, at)
             self._works.settle(now, self._containers)
+            self._stock.settle(now)
 
     def _emit(self, container: DemoContainer, happening: Happening, at: float) -> None:
         action, more = happening

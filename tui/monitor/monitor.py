@@ -123,15 +123,18 @@ class Monitor:
             )
         #: None where nobody can tell what takes room
         self.disk: DiskKeeper | None = None
+        #: what is never removed; None where nobody can tell what takes room, and nothing was said
+        self.protection = protection
         if workstation.disk is not None:
             from tui.model.reclaim import Protection
             from tui.monitor.disk_keeper import DiskKeeper
 
+            self.protection = protection or Protection(owner=workstation.owner)
             self.disk = DiskKeeper(
                 workstation,
                 self.exec_gate,
                 self.store,
-                protection or Protection(),
+                self.protection,
                 self._removed,
                 self._jobs.record,
                 read_only,

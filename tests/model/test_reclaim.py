@@ -1,0 +1,392 @@
+"""Plans over made-up disks: never more than was asked for, in an order that works, with the right bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.model.containers import Container, ContainerState
+from tui.model.disk import (
+    BuildRecord,
+    ContainerLayer,
+    DiskFacts,
+    DiskImage,
+    DiskNetwork,
+    DiskVolume,
+    ImageLayer,
+    InsideCache,
+    LayerChanges,
+    LogFile,
+    PrefixChange,
+)
+from tui.model.disk_items import DiskItem, DiskKind, ReclaimPlan, Safety
+from tui.model.environments import Environment, EnvironmentKind, EnvironmentList, Origin
+from tui.model.image_sharing import ImageSharing
+from tui.model.protection import Protection, image_names, repository_of
+from tui.model.reclaim import PruneRequest, disk_items, plan_of, prune_plan, safe_keys, totals
+
+NOW = 1_000_000.0
+DAY = 86_400.0
+
+
+def image(name: str, *layers: tuple[str, int | None], **more: object) -> DiskImage:
+    made = tuple(ImageLayer(chain, size) for chain, size in layers)
+    known = [size for _, size in layers]
+    size = sum(each or 0 for each in known) if None not in known else None
+    tags = more.pop("tags", (f"{name}:1",))
+    return DiskImage(f"sha256:{name}", tags=tags, size_bytes=size, layers=made, **more)  # type: ignore[arg-type]
+
+
+def container(name: str, state: ContainerState = ContainerState.EXITED, **more: object) -> Container:
+    return Container(name * 8, name, "image:1", "sha256:x", state, **more)  # type: ignore[arg-type]
+
+
+def made(
+    facts: DiskFacts, *containers: Container, protection: Protection | None = None
+) -> dict[str, DiskItem]:
+    protection = protection or Protection(owner="me")
+    return {each.name: each for each in disk_items(facts, containers, protection, NOW)}
+
+
+class TestImages:
+    def test_shared_layers_count_once_all_that_share_them_go(self) -> None:
+        one = image("a", ("base", 100), ("a", 10))
+        two = image("b", ("base", 100), ("b", 20))
+        items = made(DiskFacts(images=(one, two)))
+        assert [items["a:1"].reclaimable_bytes, items["b:1"].reclaimable_bytes] == [10, 20]
+        facts = DiskFacts(images=(one, two))
+        listed = tuple(items.values())
+        assert plan_of(listed, [items["a:1"].key], facts).planned_bytes == 10
+        both = plan_of(listed, [each.key for each in listed], facts)
+        assert (both.planned_bytes, both.is_exact) == (130, True)
+        assert [each.size_bytes for each in totals(listed, facts)] == [130]
+
+    def test_the_same_chain_in_two_images(self) -> None:
+        one, two = image("a", ("base", 100)), image("b", ("base", 100))
+        facts = DiskFacts(images=(one, two))
+        items = made(facts)
+        assert items["a:1"].reclaimable_bytes == 0
+        assert (
+            plan_of(tuple(items.values()), [each.key for each in items.values()], facts).planned_bytes == 100
+        )
+
+    def test_layers_that_nobody_tells_are_at_least_what_is_unique(self) -> None:
+        one = DiskImage("sha256:a", tags=("a:1",), size_bytes=100, shared_bytes=40)
+        two = DiskImage("sha256:b", tags=("b:1",), size_bytes=None)
+        facts = DiskFacts(images=(one, two))
+        items = made(facts)
+        assert (items["a:1"].reclaimable_bytes, items["b:1"].reclaimable_bytes) == (60, None)
+        plan = plan_of(tuple(items.values()), [each.key for each in items.values()], facts)
+        assert (plan.planned_bytes, plan.is_exact) == (60, False)
+
+    def test_what_containers_use_stays_stopped_ones_too(self) -> None:
+        used = image("a", ("a", 1), used_by=("run" * 8,))
+        needed = image("b", ("b", 1), used_by=("off" * 8, "out" * 8))
+        facts = DiskFacts(images=(used, needed))
+        items = made(facts, container("run", ContainerState.RUNNING), container("off"), container("out"))
+        assert items["a:1"].why_not == "container run uses it"
+        assert items["b:1"].why_not == "stopped containers off, out need it"
+        plan = plan_of(tuple(items.values()), [items["a:1"].key, items["b:1"].key], facts)
+        assert plan.items == () and len(plan.skipped) == 2
+
+    def test_untagged_is_safe_tagged_has_to_be_looked_at(self) -> None:
+        facts = DiskFacts(
+            images=(
+                image("old", ("o", 1), tags=()),
+                image("built", ("b", 1)),
+                image("pulled", ("p", 1), digests=("pulled@sha256:1",)),
+            )
+        )
+        items = made(facts)
+        old = next(each for each in items.values() if each.is_dangling)
+        assert (old.safety, old.loses) == (Safety.SAFE, ())
+        assert items["built:1"].safety is Safety.CHECK
+        assert "no registry has it" in items["built:1"].loses[1]
+        assert items["pulled:1"].loses == ("the only tag of it: pulled:1", "it has to be pulled again")
+        assert safe_keys(tuple(items.values())) == {old.key}
+
+    def test_steps_of_a_build_go_after_the_last_that_stands_on_them(self) -> None:
+        step1 = image("s1", ("1", 1), tags=(), is_intermediate=True)
+        step2 = image("s2", ("1", 1), ("2", 2), tags=(), is_intermediate=True, parent_id="sha256:s1")
+        leaf = image("leaf", ("1", 1), ("2", 2), ("3", 4), parent_id="sha256:s2")
+        other = image("other", ("1", 1), ("4", 8), parent_id="sha256:s1")
+        facts = DiskFacts(images=(step1, step2, leaf, other))
+        items = made(facts)
+        listed = tuple(items.values())
+        plan = plan_of(listed, [items["leaf:1"].key], facts)
+        assert [each.id for each in plan.items] == ["sha256:leaf", "sha256:s2"]
+        assert plan.planned_bytes == 6
+        both = plan_of(listed, [items["leaf:1"].key, items["other:1"].key], facts)
+        assert [each.id for each in both.items][-1] == "sha256:s1"
+        assert (len(both.items), both.planned_bytes) == (4, 15)
+        assert all(each.why_not is None for each in both.items)
+        alone = plan_of(listed, [(DiskKind.IMAGE, "sha256:s2")], facts)
+        assert alone.items == () and alone.skipped[0][1] == "leaf:1 stands on it, and stays"
+
+
+class TestTheRest:
+    def test_containers(self) -> None:
+        env = Environment("off" * 8, "/opt/e", "e", EnvironmentKind.CONDA, origin=Origin.LAYER)
+        off, run, new = container("off"), container("run", ContainerState.RUNNING), container("new")
+        clean = container("clean")
+        facts = DiskFacts(
+            containers=(ContainerLayer("off" * 8, 5), ContainerLayer("run" * 8, 7)),
+            environments={
+                off.id: EnvironmentList(off.id, (env,)),
+                clean.id: EnvironmentList(clean.id, ()),
+            },
+            layers={
+                off.id: LayerChanges(off.id, added=1, prefixes={"/opt/e": PrefixChange.MADE}),
+                clean.id: LayerChanges(clean.id),
+            },
+        )
+        items = made(facts, off, run, new, clean)
+        assert (items["off"].safety, items["off"].reclaimable_bytes) == (Safety.DANGER, 5)
+        assert "environment e (/opt/e), made in it" in items["off"].loses[0]
+        assert (items["run"].why_not, items["run"].reclaimable_bytes) == ("it runs", 0)
+        assert (items["new"].safety, items["new"].reason) == (Safety.CHECK, "nobody has looked into it yet")
+        assert (items["clean"].safety, items["clean"].loses) == (Safety.SAFE, ())
+
+    def test_volumes_networks_and_logs(self) -> None:
+        facts = DiskFacts(
+            volumes=(
+                DiskVolume("data", size_bytes=9),
+                DiskVolume("a" * 64, size_bytes=3, is_anonymous=True),
+                DiskVolume("used", size_bytes=3, used_by=("off" * 8,)),
+                DiskVolume("odd", used_by=None),
+            ),
+            networks=(DiskNetwork("n1", "lonely"), DiskNetwork("n2", "waiting", used_by=("off" * 8,))),
+            logs=(LogFile("off" * 8, size_bytes=50),),
+        )
+        items = {each.key: each for each in disk_items(facts, (container("off"),), Protection(), NOW)}
+        volume = {each.id: each for key, each in items.items() if key[0] is DiskKind.VOLUME}
+        assert volume["data"].safety is Safety.DANGER and volume["a" * 64].safety is Safety.CHECK
+        assert volume["used"].why_not == "stopped container off has it mounted"
+        assert volume["odd"].why_not == "who uses it is not known"
+        assert items[DiskKind.NETWORK, "n1"].safety is Safety.SAFE
+        assert items[DiskKind.NETWORK, "n2"].why_not == "stopped container off is to be in it"
+        log = items[DiskKind.LOG, "off" * 8]
+        assert log.why_not is not None and "nothing limits it" in log.why_not and log.reclaimable_bytes == 0
+
+    def test_build_records_go_before_what_they_stand_on(self) -> None:
+        facts = DiskFacts(
+            build_cache=(
+                BuildRecord("low", size_bytes=1),
+                BuildRecord("mid", size_bytes=2, parents=("low",)),
+                BuildRecord("top", size_bytes=4, parents=("mid",)),
+                BuildRecord("busy", size_bytes=8, in_use=True, parents=("low",)),
+                BuildRecord("shared", size_bytes=16, is_shared=True),
+            )
+        )
+        listed = disk_items(facts, (), Protection(), NOW)
+        by_id = {each.id: each for each in listed}
+        plan = plan_of(listed, [by_id[each].key for each in ("low", "mid", "top")], facts)
+        assert [each.id for each in plan.items] == ["top", "mid"]
+        assert [each.id for each, _ in plan.skipped] == ["low"]
+        assert plan.planned_bytes == 6
+        assert by_id["shared"].reclaimable_bytes == 0
+
+    def test_caches_and_environments_of_running_containers(self) -> None:
+        run = container("run", ContainerState.RUNNING)
+        mine = Environment(run.id, "/opt/e", "e", EnvironmentKind.CONDA, origin=Origin.LAYER)
+        busy = replace(mine, prefix="/opt/b", name="b", pids=(3, 4))
+        baked = replace(mine, prefix="/opt/i", name="i", origin=Origin.IMAGE)
+        base = replace(mine, prefix="/opt", name="base", kind=EnvironmentKind.BASE)
+        facts = DiskFacts(
+            caches={
+                run.id: (
+                    InsideCache(run.id, "/opt/pkgs", "conda", 10, 8, origin=Origin.IMAGE),
+                    InsideCache(run.id, "/root/.cache/pip", "pip", 10, 8, origin=Origin.LAYER),
+                )
+            },
+            environments={run.id: EnvironmentList(run.id, (base, mine, busy, baked))},
+        )
+        items = made(facts, run)
+        assert items["run:/opt/pkgs"].why_not == "it came with the image: cleaning it frees nothing"
+        assert items["run:/root/.cache/pip"].why_not == "nothing in the container cleans it"
+        assert items["run/e"].why_not is None and items["run/e"].safety is Safety.DANGER
+        assert items["run/b"].why_not == "2 processes run out of it"
+        assert items["run/i"].why_not is not None and "frees nothing" in items["run/i"].why_not
+        assert items["run/base"].why_not == "base is the installation itself"
+
+
+class TestProtection:
+    def test_names_labels_and_owners(self) -> None:
+        protection = Protection(("keep", "tier=gold*"), ("*-prod", "registry:5000/base"), owner="me")
+        facts = DiskFacts(
+            images=(
+                replace(image("x", ("x", 1)), tags=("other:1", "registry:5000/base:9")),
+                image("theirs", ("t", 1), labels={"owner": "alice"}),
+                image("mine", ("m", 1), labels={"owner": "me", "tier": "silver"}),
+                image("gold", ("g", 1), labels={"tier": "golden"}),
+            ),
+            volumes=(DiskVolume("db-prod"), DiskVolume("v", labels={"keep": ""})),
+        )
+        items = made(facts, container("web-prod"), protection=protection)
+        why = {name: each.why_not for name, each in items.items()}
+        assert why["other:1"] == "protected: the settings keep registry:5000/base"
+        assert why["theirs:1"] == "it is alice's (label owner)"
+        assert why["mine:1"] is None
+        assert why["gold:1"] == "protected: the settings keep what has the label tier=gold*"
+        assert why["db-prod"] and why["v"] and why["web-prod"]
+        everything = [each.key for each in items.values()]
+        assert [each.name for each in plan_of(tuple(items.values()), everything, facts).items] == ["mine:1"]
+
+    def test_names_of_images(self) -> None:
+        assert repository_of("a/b:1") == "a/b"
+        assert repository_of("host:5000/a") == "host:5000/a"
+        assert repository_of("host:5000/a@sha256:1") == "host:5000/a"
+        assert image_names(("a:1", "a:2")) == ("a:1", "a", "a:2")
+
+
+class TestRequests:
+    facts = DiskFacts(
+        images=(
+            image("old", ("o", 1), created_at=NOW - 9 * DAY),
+            image("new", ("n", 2), created_at=NOW - DAY),
+            image("odd", ("x", 4)),
+            image("none", ("y", 8), tags=(), created_at=NOW - 9 * DAY),
+        ),
+        volumes=(DiskVolume("data", size_bytes=16), DiskVolume("b" * 64, size_bytes=32, is_anonymous=True)),
+    )
+
+    def plan(
+        self, *kinds: DiskKind, agreed: tuple[tuple[DiskKind, str], ...] = (), **more: object
+    ) -> ReclaimPlan:
+        items = disk_items(self.facts, (container("run", ContainerState.RUNNING),), Protection(), NOW)
+        request = PruneRequest(frozenset(kinds), **more)  # type: ignore[arg-type]
+        return prune_plan(items, request, self.facts, NOW, agreed)
+
+    def test_dangling_alone_and_all(self) -> None:
+        assert [each.id for each in self.plan(DiskKind.IMAGE).items] == ["sha256:none"]
+        assert len(self.plan(DiskKind.IMAGE, all_images=True).items) == 4
+
+    def test_older_than(self) -> None:
+        plan = self.plan(DiskKind.IMAGE, all_images=True, older_than_seconds=7 * DAY)
+        assert {each.id for each in plan.items} == {"sha256:old", "sha256:none"}
+        assert {why for _, why in plan.skipped} == {"it is not that old", "its age is not known"}
+
+    def test_keep(self) -> None:
+        plan = self.plan(DiskKind.IMAGE, all_images=True, keep=("o*:1",))
+        assert {each.id for each in plan.items} == {"sha256:new", "sha256:none"}
+
+    def test_what_is_dangerous_needs_its_name(self) -> None:
+        plan = self.plan(DiskKind.VOLUME)
+        assert [each.id for each in plan.items] == ["b" * 64]
+        assert plan.skipped[0][1].startswith("its name has to be typed")
+        assert len(self.plan(DiskKind.VOLUME, agreed=((DiskKind.VOLUME, "data"),)).items) == 2
+
+    def test_running_containers_are_not_meant(self) -> None:
+        plan = self.plan(DiskKind.CONTAINER)
+        assert plan.items == () and plan.skipped == ()
+
+
+# -- whatever the disk is like
+
+
+@st.composite
+def disks(draw: st.DrawFn) -> DiskFacts:
+    chains: list[tuple[ImageLayer, ...]] = []
+    images: list[DiskImage] = []
+    for number in range(draw(st.integers(1, 8))):
+        below = draw(st.sampled_from(chains)) if chains and draw(st.booleans()) else ()
+        own = tuple(
+            ImageLayer(f"{number}.{each}", draw(st.one_of(st.none(), st.integers(0, 50))))
+            for each in range(draw(st.integers(0, 3)))
+        )
+        chains.append(below + own)
+        parent = draw(st.sampled_from(images)).id if images and draw(st.booleans()) else ""
+        tags = draw(st.sampled_from([(), (f"i{number}:1",), (f"i{number}:1", f"i{number}:2")]))
+        images.append(
+            DiskImage(
+                f"sha256:{number}",
+                tags=tags,
+                parent_id=parent,
+                size_bytes=draw(st.one_of(st.none(), st.integers(0, 200))),
+                shared_bytes=draw(st.one_of(st.none(), st.integers(0, 300))),
+                layers=below + own,
+                used_by=draw(st.sampled_from([(), ("off" * 8,), ("run" * 8,), ("gone",)])),
+                is_intermediate=not tags and draw(st.booleans()),
+            )
+        )
+    records = tuple(
+        BuildRecord(
+            str(number),
+            parents=tuple(str(each) for each in range(number) if draw(st.integers(0, 3)) == 0),
+            size_bytes=draw(st.one_of(st.none(), st.integers(0, 50))),
+            in_use=draw(st.integers(0, 4)) == 0,
+            is_shared=draw(st.booleans()),
+        )
+        for number in range(draw(st.integers(0, 6)))
+    )
+    volumes = tuple(
+        DiskVolume(
+            f"v{number}",
+            size_bytes=draw(st.one_of(st.none(), st.integers(0, 9))),
+            used_by=draw(st.sampled_from([(), None, ("off" * 8,)])),
+            is_anonymous=draw(st.booleans()),
+        )
+        for number in range(draw(st.integers(0, 3)))
+    )
+    return DiskFacts(images=tuple(images), build_cache=records, volumes=volumes)
+
+
+CONTAINERS = (container("off"), container("run", ContainerState.RUNNING))
+
+
+@given(disks(), st.data())
+def test_a_plan_is_what_was_asked_for_in_an_order_that_works(facts: DiskFacts, data: st.DataObject) -> None:
+    items = disk_items(facts, CONTAINERS, Protection(), NOW)
+    keys = data.draw(st.sets(st.sampled_from([each.key for each in items])))
+    plan = plan_of(items, keys, facts)
+    by_key = {each.key: each for each in items}
+    steps = {image.id for image in facts.images or () if image.is_intermediate}
+    planned = [each.key for each in plan.items]
+    assert len(set(planned)) == len(planned)
+    for place, item in enumerate(plan.items):
+        before = set(planned[:place])
+        assert item.key in keys or (item.kind is DiskKind.IMAGE and item.id in steps)
+        assert all(key in before for key in item.follows if key in by_key)
+        assert by_key[item.key].why_not is None or item.follows
+        assert item.why_not is None
+    assert {each.key for each, _ in plan.skipped} | set(planned) >= keys
+    assert not {each.key for each, _ in plan.skipped} & set(planned)
+    assert plan.planned_bytes >= 0
+
+
+@given(disks(), st.data())
+def test_more_never_frees_less_and_never_more_than_there_is(facts: DiskFacts, data: st.DataObject) -> None:
+    images = facts.images or ()
+    sharing = ImageSharing(images)
+    ids = [each.id for each in images]
+    some = data.draw(st.sets(st.sampled_from(ids)))
+    more = some | data.draw(st.sets(st.sampled_from(ids)))
+    layers = {layer.chain_id: layer.size_bytes or 0 for each in images for layer in each.layers}
+    bare = sum(each.size_bytes or 0 for each in images if not each.layers)
+    assert sharing.freed(some)[0] <= sharing.freed(more)[0] <= sum(layers.values()) + bare
+
+
+@given(disks(), st.data())
+def test_layers_that_are_freed_are_those_that_nobody_keeps(facts: DiskFacts, data: st.DataObject) -> None:
+    images = tuple(each for each in facts.images or () if each.layers)
+    gone = data.draw(st.sets(st.sampled_from([each.id for each in images]))) if images else set()
+    kept = {layer.chain_id for each in images if each.id not in gone for layer in each.layers}
+    lost = {
+        layer.chain_id: layer.size_bytes or 0 for each in images if each.id in gone for layer in each.layers
+    }
+    expected = sum(size for chain, size in lost.items() if chain not in kept)
+    assert ImageSharing(images).freed(gone)[0] == expected
+
+
+@given(disks())
+def test_what_is_safe_is_nobodys_work(facts: DiskFacts) -> None:
+    items = disk_items(facts, CONTAINERS, Protection(), NOW)
+    safe = safe_keys(items)
+    for item in items:
+        assert (item.key in safe) == (item.safety is Safety.SAFE and item.why_not is None)
+        if item.why_not is not None:
+            assert item.reclaimable_bytes == 0
+    plan = plan_of(items, safe, facts)
+    assert all(each.safety is Safety.SAFE for each in plan.items)

@@ -117,6 +117,9 @@ class ActionScreen(Screen[None], OrderedKeys):
 
     def take_key(self, event: events.Key) -> bool:
         """Run the key's action; while a filter is typed keys are its text."""
+        if not self.focused_pane.children or not self.query("#key-bar"):
+            # keys can be faster than the screen is built
+            return False
         taken = self.focused_pane.take_text(event)
         if taken is not None:
             return taken

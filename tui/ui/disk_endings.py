@@ -25,8 +25,12 @@ class ReclaimEndings:
             self._tell(report)
 
     def _tell(self, report: ReclaimReport) -> None:
+        from tui.ui.screens.disk_job import DiskJobScreen
         from tui.ui.screens.disk_words import freed_words, outcome_counts
 
+        if isinstance(self._app.screen, DiskJobScreen):
+            # it says so itself, and a toast would hide its last lines
+            return
         fine = SKIPPED_STATES | {OutcomeState.REMOVED}
         has_failed = any(each.state not in fine for each in report.outcomes)
         self._app.notify(

@@ -242,7 +242,7 @@ class DiskScreen(ActionScreen):
             else:
                 right = [(" J", "key"), (" last removal ", "muted")]
         if not pane.marked:
-            return [(" plan: nothing is marked", "muted"), (" space", "key"), (" marks one,", "muted"),
+            return [(" plan: nothing is marked ·", "muted"), (" space", "key"), (" marks one,", "muted"),
                     (" a", "key"), (" all that is safe", "muted")], right  # fmt: skip
         plan = pane.plan
         left: list[Part] = [(f" plan: {plan_total(plan)} ", "badge")]

@@ -17,7 +17,7 @@ from tui.demo.world import DemoWorld, FrozenClock
 from tui.model.environments import ListedBy
 from tui.monitor.monitor import Monitor
 from tui.monitor.tail import TailState
-from tui.monitor.topics import CHANGES, CONTAINERS, DATA_ROOT, GPU_OWNERS, GPUS
+from tui.monitor.topics import CHANGES, CONTAINERS, DATA_ROOT, GPU_OWNERS, GPUS, RECLAIM
 from tui.settings import Settings
 from tui.ui.app import EnvtuiApp
 from tui.ui.panes.containers import ContainersPane
@@ -27,6 +27,8 @@ from tui.ui.screens.change_form import ChangeForm
 from tui.ui.screens.change_job import ChangeJobScreen
 from tui.ui.screens.change_plan import ChangePlanScreen
 from tui.ui.screens.confirm import ConfirmScreen
+from tui.ui.screens.disk_job import DiskJobScreen
+from tui.ui.screens.disk_plan import DiskPlanScreen
 from tui.ui.screens.session_opening import SessionOpeningScreen
 from tui.ui.widgets.line_view import LineView
 from tui.workstation import open_demo
@@ -290,6 +292,60 @@ async def test_job_of_a_change_looks_as_in_the_screenshot(request: pytest.Fixtur
     await picture(
         "job-120x36", (120, 36), ("j", "enter"), bool(request.config.getoption("--update")), then=then
     )
+
+
+async def disk_at_rest(app: EnvtuiApp, pilot: Pilot[None], _: FrozenClock) -> None:
+    """All of the disk is read, and shown."""
+    keeper = app.monitor.disk
+    assert keeper is not None
+    await until_async(lambda: keeper.is_at_rest and not app.monitor.store._changed)
+    await quiet(pilot)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "keys"),
+    [
+        ("disk-80x24", (80, 24), ("D",)),
+        ("disk-120x36", (120, 36), ("D",)),
+        ("disk-200x60", (200, 60), ("D",)),
+        ("disk-images-120x36", (120, 36), ("P",)),
+    ],
+)
+async def test_disk_screen_looks_as_in_the_screenshot(
+    request: pytest.FixtureRequest, name: str, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    async def mark(app: EnvtuiApp, pilot: Pilot[None], clock: FrozenClock) -> None:
+        await disk_at_rest(app, pilot, clock)
+        await pilot.press("a")
+
+    await picture(name, size, keys, bool(request.config.getoption("--update")), then=mark)
+
+
+@pytest.mark.parametrize(("name", "size"), [("disk-plan-80x24", (80, 24)), ("disk-plan-120x36", (120, 36))])
+async def test_plan_of_a_removal_from_the_disk_looks_as_in_the_screenshot(
+    request: pytest.FixtureRequest, name: str, size: tuple[int, int]
+) -> None:
+    async def then(app: EnvtuiApp, pilot: Pilot[None], clock: FrozenClock) -> None:
+        await disk_at_rest(app, pilot, clock)
+        # the biggest of all is a volume with a name
+        await pilot.press("a", "g", "space", "d")
+        await until_async(lambda: isinstance(app.screen, DiskPlanScreen))
+
+    await picture(name, size, ("D",), bool(request.config.getoption("--update")), then=then)
+
+
+async def test_outcomes_of_a_removal_look_as_in_the_screenshot(request: pytest.FixtureRequest) -> None:
+    async def then(app: EnvtuiApp, pilot: Pilot[None], clock: FrozenClock) -> None:
+        await disk_at_rest(app, pilot, clock)
+        await pilot.press("right", "g", "space", "d")
+        await until_async(lambda: isinstance(app.screen, DiskPlanScreen))
+        await pilot.press("right", "enter")
+        await until_async(lambda: isinstance(app.screen, DiskJobScreen))
+        await until_async(lambda: (told := app.monitor.store.value(RECLAIM)) is not None and told.is_over)
+        await disk_at_rest(app, pilot, clock)
+
+    update = bool(request.config.getoption("--update"))
+    await picture("disk-outcomes-120x36", (120, 36), ("D",), update, then=then)
 
 
 async def test_comparison_and_export_look_as_in_the_screenshots(request: pytest.FixtureRequest) -> None:

@@ -16,8 +16,11 @@ from tui.ui.app import build_keymap
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.keymap import EVERYWHERE, Keymap, is_key, key_name, shown_key
 from tui.ui.panes import PANES
+from tui.ui.screens.disk_pane import DiskPane
 
-EVERY_ACTION = [*EVERYWHERE_ACTIONS, *(action for pane in PANES for action in pane.ACTIONS)]
+#: The panes, and the list of the disk screen.
+LISTS: tuple[Any, ...] = (*PANES, DiskPane)
+EVERY_ACTION = [*EVERYWHERE_ACTIONS, *(action for each in LISTS for action in each.ACTIONS)]
 # Logs' own search stands for the filter of everywhere, and is the one exception.
 MEANS_ANOTHER_THING = {("logs", "/")}
 
@@ -27,7 +30,7 @@ def ids(actions: list[Action[Any]]) -> list[str]:
 
 
 class TestRegistry:
-    @pytest.mark.parametrize("pane", PANES, ids=lambda pane: pane.NAME)
+    @pytest.mark.parametrize("pane", LISTS, ids=lambda pane: pane.NAME)
     def test_no_key_means_two_things_in_one_pane(self, pane: Any) -> None:
         meanings: dict[str, list[str]] = {}
         for action in (*pane.ACTIONS, *EVERYWHERE_ACTIONS):
@@ -50,7 +53,7 @@ class TestRegistry:
 
     def test_an_action_belongs_to_where_it_is_declared(self) -> None:
         assert all(action.id.startswith(f"{EVERYWHERE}.") for action in EVERYWHERE_ACTIONS)
-        for pane in PANES:
+        for pane in LISTS:
             assert all(action.id.startswith(f"{pane.NAME}.") for action in pane.ACTIONS)
 
     def test_each_pane_has_its_number(self) -> None:

@@ -11,6 +11,7 @@ from tui.settings import Settings
 from tui.ui.app import build_keymap
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.panes import PANES
+from tui.ui.screens.disk_actions import DISK_ACTIONS
 
 README = Path(__file__).parents[2] / "README.md"
 PLACE = re.compile(r"(<!-- keys: [^>]*-->\n).*?(<!-- /keys -->)", re.DOTALL)
@@ -22,6 +23,7 @@ def table() -> str:
     lines = []
     for title, actions in [
         *((pane.TITLE, pane.ACTIONS) for pane in PANES),
+        ("Disk", DISK_ACTIONS),
         ("Everywhere", EVERYWHERE_ACTIONS),
     ]:
         lines += [f"\n**{title}**\n", "| key | does | action |", "|---|---|---|"]

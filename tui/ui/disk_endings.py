@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import App
 
-from tui.model.disk_items import SKIPPED_STATES, OutcomeState, ReclaimReport
+from tui.model.disk_items import SKIPPED_STATES, OutcomeState, ReclaimPlan, ReclaimReport
 from tui.monitor.topics import Snapshot
 
 
@@ -14,22 +14,23 @@ class ReclaimEndings:
     def __init__(self, app: App[None]) -> None:
         """Args: who shows it."""
         self._app = app
-        self._was_running = False
+        self._told: ReclaimPlan | None = None
 
     def read(self, snapshot: Snapshot[ReclaimReport]) -> None:
         """A reader of RECLAIM."""
         report = snapshot.value
-        if report is None:
-            return
-        if not report.is_over:
-            self._was_running = True
-        elif self._was_running:
-            self._was_running = False
+        # a quick one is over before anybody saw it begin
+        if report is not None and report.is_over and report.plan is not self._told:
+            self._told = report.plan
             self._tell(report)
 
     def _tell(self, report: ReclaimReport) -> None:
+        from tui.ui.screens.disk_job import DiskJobScreen
         from tui.ui.screens.disk_words import freed_words, outcome_counts
 
+        if isinstance(self._app.screen, DiskJobScreen):
+            # it says so itself, and a toast would hide its last lines
+            return
         fine = SKIPPED_STATES | {OutcomeState.REMOVED}
         has_failed = any(each.state not in fine for each in report.outcomes)
         self._app.notify(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import ComposeResult
@@ -25,6 +25,7 @@ from tui.ui.screens.disk_totals import (
     KindLine,
     Line,
     file_system_lines,
+    is_read,
     kind_lines,
     kind_strip,
     kind_table,
@@ -32,6 +33,9 @@ from tui.ui.screens.disk_totals import (
 )
 from tui.ui.screens.disk_words import count_words, freed_words, outcome_counts, plan_total
 from tui.ui.widgets.line_bar import LineBar, Part
+
+if TYPE_CHECKING:
+    from tui.model.reclaim import KindTotal
 
 # Below so many lines the kinds stand beside each other, and the list has the room.
 _HIGH_ROWS = 34
@@ -46,7 +50,7 @@ class DiskScreen(ActionScreen):
         self._memory = memory
         self._pane = DiskPane(bridge, memory, kind)
         self._sums_of: KnownDisk | None = None
-        self._sums: Mapping[DiskKind, tuple[int, int | None, int | None]] = {}
+        self._sums: Mapping[DiskKind, KindTotal] = {}
         self._report: ReclaimReport | None = None
 
     def compose(self) -> ComposeResult:
@@ -110,6 +114,11 @@ class DiskScreen(ActionScreen):
         """Its own, and those that hold everywhere."""
         return {"D Disk": self.pane_actions(), "Everywhere": EVERYWHERE_ACTIONS}
 
+    def take_key(self, event: events.Key) -> bool:
+        """From the first key on the cursor is the user's."""
+        self._pane.is_touched = True
+        return super().take_key(event)
+
     def pane_actions(self) -> tuple[Action[Any], ...]:
         """Those of the disk."""
         return allowed(DISK_ACTIONS, self.bridge.monitor.read_only)
@@ -135,13 +144,18 @@ class DiskScreen(ActionScreen):
     def on_disk_pane_changed(self, event: DiskPane.Changed) -> None:
         """Other facts, marks or another kind."""
         event.stop()
-        self._show_all()
+        if self.query("#disk-plan"):
+            self._show_all()
 
     def _on_reclaim(self, snapshot: Snapshot[ReclaimReport]) -> None:
         self._report = snapshot.value
-        self._show_plan()
+        if self.query("#disk-plan"):
+            # not while it is being closed
+            self._show_plan()
 
     def _tick(self) -> None:
+        if not self.query("#disk-plan"):
+            return
         self.update_status()
         if not self.bridge.frozen:
             self._pane.tick()
@@ -179,14 +193,11 @@ class DiskScreen(ActionScreen):
             from tui.model.reclaim import totals
 
             self._sums_of = known
-            self._sums = {
-                each.kind: (each.count, each.size_bytes, each.reclaimable_bytes)
-                for each in totals(known.items, known.facts)
-            }
+            self._sums = {each.kind: each for each in totals(known.items, known.facts)}
         growth = {
-            kind: self._memory.size_growth(kind, size)
-            for kind, (_, size, _) in self._sums.items()
-            if size is not None
+            kind: self._memory.size_growth(kind, each.size_bytes)
+            for kind, each in self._sums.items()
+            if is_read(kind, known) and each.is_exact
         }
         return kind_lines(known, self._sums, growth, now)
 
@@ -231,7 +242,7 @@ class DiskScreen(ActionScreen):
             else:
                 right = [(" J", "key"), (" last removal ", "muted")]
         if not pane.marked:
-            return [(" plan: nothing is marked", "muted"), (" space", "key"), (" marks one,", "muted"),
+            return [(" plan: nothing is marked ·", "muted"), (" space", "key"), (" marks one,", "muted"),
                     (" a", "key"), (" all that is safe", "muted")], right  # fmt: skip
         plan = pane.plan
         left: list[Part] = [(f" plan: {plan_total(plan)} ", "badge")]

@@ -86,6 +86,9 @@ class DiskJobScreen(TextScreen):
         if report is None or (self._plan is not None and report.plan != self._plan):
             # of an earlier one: that of this comes soon
             return
+        if not self.query("#disk-outcome"):
+            # being closed
+            return
         self._report = report
         self._show_items()
         self._show_state()

@@ -61,6 +61,8 @@ class DiskPane(TablePane[DiskRow]):
             None,
             _NO_PLAN,
         )
+        #: somebody has pressed a key: until then the cursor stays on the first row
+        self.is_touched = False
         # of the row that somebody tried to mark, though it can't go
         self._refused = ""
         self.marked = frozenset(f"{kind.value}:{each_id}" for kind, each_id in memory.marked)
@@ -159,12 +161,18 @@ class DiskPane(TablePane[DiskRow]):
             # marks of an earlier look wait for their items
             self.marked = before
             return
+        if not self.is_touched:
+            self.table.move_first()
         markable = self._markable()
         lost = before - markable
         if lost:
             self.set_marks(self.marked & markable)
             self._tell_lost(lost)
         self.post_message(self.Changed())
+
+    def on_click(self) -> None:
+        """A row was chosen with the mouse."""
+        self.is_touched = True
 
     def _tell_lost(self, lost: frozenset[str]) -> None:
         known = {row.key: row for row in self.items}

@@ -46,7 +46,7 @@ def plan_lines(plan: ReclaimPlan, width: int) -> list[Line]:
                 (fit(size_words(item.reclaimable_bytes), _SIZE_CELLS - 1, align_right=True), ""),
             ]
         )
-        if item.reason:
+        if item.reason and item.safety is not Safety.SAFE:
             lines.append([(f"   {printable(item.reason)}", "muted")])
         lines += [[("   lost: ", "warn"), (printable(each), "")] for each in item.loses]
     lines += [[("", "")], [(f" Together {plan_total(plan)}", "strong")]]
@@ -109,9 +109,9 @@ class DiskPlanScreen(ModalScreen[bool]):
                 )
 
     def on_mount(self) -> None:
-        """Cancel has the focus: enter alone does nothing to anybody."""
+        """Cancel has the focus, or the first empty line: enter alone does nothing to anybody."""
         self.query_one(LineBar).show([(f" Reclaim {plan_total(self.plan)}? ", "strong")])
-        self.query_one("#cancel", Button).focus()
+        self.query_one("#typed-0" if self.dangers else "#cancel").focus()
         self._show_words()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -135,7 +135,7 @@ class DiskPlanScreen(ModalScreen[bool]):
             return
         missing = self._missing()
         words = (
-            f"▲ Work is lost for good. Type the name of each ({len(missing)} to go), tab goes to the next:"
+            f"▲ Work is lost for good: type the name of each ({len(missing)} to go)"
             if missing
             else "All names are typed: enter removes it · esc cancels"
         )

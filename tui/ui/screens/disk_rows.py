@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tui.model.disk_items import DiskItem, DiskKind
-from tui.model.units import format_bytes
 from tui.ui.panes.pane_columns import PaneColumn
-from tui.ui.screens.disk_words import KIND_WORDS, age_words, count_words, safety_part, short_id, size_words
+from tui.ui.screens.disk_words import KIND_WORDS, age_words, safety_part, short_id, size_words
 from tui.ui.widgets.columns import Column
 
 # Parts of the images, apart.
 _DANGLING, _UNUSED, _KEPT = (
-    "dangling: no tag points at them",
-    "unused: tagged, no container needs them",
-    ("in use, or kept"),
+    "dangling",
+    "unused",
+    "in use, or kept",
 )
 IMAGE_GROUPS = (_DANGLING, _UNUSED, _KEPT)
 _HEADING = "heading:"
+_GROUP_WORDS = {_DANGLING: ": no tag points at them", _UNUSED: ": no container needs them", _KEPT: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class DiskRow:
         name: foreign text.
         item: None for a heading.
         age, used: in words.
-        size_bytes, reclaimable_bytes: its own, or those of the group.
+        size_bytes, reclaimable_bytes: of the item; of a group nobody knows before it is a plan.
         why_unknown: why it has no size; "" where it has one.
     """
 
@@ -77,14 +77,7 @@ def rows(
     for group in IMAGE_GROUPS:
         inside = [each for each in images if heading_key(each) == _HEADING + group]
         if inside:
-            sizes = [each.reclaimable_bytes or 0 for each in inside]
-            found.append(
-                DiskRow(
-                    _HEADING + group,
-                    f"{group} ({len(inside)})",
-                    reclaimable_bytes=sum(sizes) if group != _KEPT else None,
-                )
-            )
+            found.append(DiskRow(_HEADING + group, f"{group} ({len(inside)}){_GROUP_WORDS[group]}"))
     return tuple(found)
 
 
@@ -122,9 +115,7 @@ def _size(row: DiskRow) -> tuple[str, str]:
 
 
 def _frees(row: DiskRow) -> tuple[str, str]:
-    if row.item is None:
-        return ("" if row.reclaimable_bytes is None else format_bytes(row.reclaimable_bytes)), "muted"
-    return size_words(row.reclaimable_bytes), "strong"
+    return (size_words(row.reclaimable_bytes) if row.item is not None else ""), "strong"
 
 
 def _safety(row: DiskRow) -> tuple[str, str]:
@@ -152,10 +143,10 @@ _COLUMNS: tuple[PaneColumn[DiskRow], ...] = (
     PaneColumn(Column("kind", "KIND", 9), _kind, lambda row: KIND_WORDS[row.item.kind] if row.item else ""),
     PaneColumn(Column("name", "NAME", 22, widest=64, cut_middle=True), _name, lambda row: row.name.lower()),
     PaneColumn(Column("size", "SIZE", 8, align_right=True), _size, lambda row: row.size_bytes or -1,
-               live=True, falls=True, why_unknown=lambda row: row.why_unknown),
+               falls=True, why_unknown=lambda row: row.why_unknown),
     PaneColumn(Column("frees", "FREES", 8, align_right=True), _frees,
                lambda row: (row.is_markable, row.reclaimable_bytes or 0, row.size_bytes or 0),
-               live=True, falls=True),
+               falls=True),
     PaneColumn(Column("safety", "SAFETY", 8), _safety, _safety_rank),
     PaneColumn(Column("age", "AGE", 4, align_right=True), lambda row: (row.age, "muted"),
                lambda row: _since(row.item.created_at if row.item else None), falls=True),
@@ -168,8 +159,3 @@ _COLUMNS: tuple[PaneColumn[DiskRow], ...] = (
 ALL_COLUMNS = _COLUMNS
 #: Of the list of one kind.
 KIND_COLUMNS = _COLUMNS[1:]
-
-
-def heading_words(count: int) -> str:
-    """About a heading under the cursor."""
-    return f"space marks all of them that can go ({count_words(count, 'image')})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tui.model.disk import DiskPart, FileSystem
 from tui.model.disk_items import DiskKind
@@ -20,6 +21,9 @@ from tui.ui.screens.disk_words import (
 )
 from tui.ui.text import fit, fit_middle, printable, width_of
 from tui.ui.widgets.line_bar import Part
+
+if TYPE_CHECKING:
+    from tui.model.reclaim import KindTotal
 
 Line = tuple[list[Part], list[Part]]
 
@@ -39,6 +43,7 @@ class KindLine:
         kind: None for everything together.
         count, size_bytes, reclaimable_bytes: None while nobody knows.
         grown_bytes: since the first look.
+        is_exact: False where the size of something is not known: it may be more.
         share: of all that is counted, 0 to 1; None for what is counted with another kind already.
         state: how its reading stands, "" where there is nothing to say.
         tone: of the state.
@@ -49,14 +54,31 @@ class KindLine:
     size_bytes: int | None = None
     reclaimable_bytes: int | None = None
     grown_bytes: int = 0
+    is_exact: bool = True
     share: float | None = None
     state: str = ""
     tone: str = "muted"
 
     @property
+    def size_words(self) -> str:
+        """Bytes; networks take none."""
+        return "–" if self.kind is DiskKind.NETWORK else _at_least(self.size_bytes, self.is_exact)
+
+    @property
+    def can_go_words(self) -> str:
+        """Bytes that can go."""
+        return "–" if self.kind is DiskKind.NETWORK else _at_least(self.reclaimable_bytes, self.is_exact)
+
+    @property
     def title(self) -> str:
         """As a person calls it."""
         return _ALL if self.kind is None else KIND_TITLES[self.kind]
+
+
+def _at_least(count: int | None, is_exact: bool) -> str:
+    if count is None or (count == 0 and not is_exact):
+        return "–"
+    return ("" if is_exact else "≥ ") + format_bytes(count)
 
 
 def part_words(part: PartState, now: float) -> Part:
@@ -103,7 +125,7 @@ def all_line(lines: Sequence[KindLine]) -> KindLine:
     grown = sum(each.grown_bytes for each in outside)
     return KindLine(
         None, sum(counts) if counts else None, sum(sizes) if sizes else None,
-        sum(frees) if frees else None, grown,
+        sum(frees) if frees else None, grown, all(each.is_exact for each in lines),
     )  # fmt: skip
 
 
@@ -115,18 +137,19 @@ def file_system_lines(
         systems, key=lambda each: (not any("data root" in use for use in each.uses), each.free_bytes)
     )
     shown = order if len(order) <= most else order[: max(1, most)]
+    longest = max((width_of(printable(each.path)) for each in shown), default=0)
+    path_cells = min(longest, _PATH_CELLS, width // 4)
     lines: list[Line] = []
     for number, each in enumerate(shown):
         left_out = len(order) - len(shown) if number == len(shown) - 1 else 0
-        lines.append(_file_system(each, growth.get(each.path, 0), width, left_out))
+        lines.append(_file_system(each, growth.get(each.path, 0), width, path_cells, left_out))
     return lines
 
 
-def _file_system(each: FileSystem, grown: int, width: int, left_out: int) -> Line:
+def _file_system(each: FileSystem, grown: int, width: int, path_cells: int, left_out: int) -> Line:
     percent = 100.0 * each.used_bytes / max(1, each.used_bytes + each.free_bytes)
     tone = "bad" if percent >= _FULL_PERCENT else "warn" if percent >= _NEARLY_PERCENT else "good"
     cells = max(8, min(40, width // 6))
-    path_cells = min(_PATH_CELLS, width // 4)
     left: list[Part] = [
         (f" {fit_middle(printable(each.path), path_cells)} ", "strong"),
         (bar(percent / 100.0, cells), tone),
@@ -150,7 +173,9 @@ def kind_strip(lines: Sequence[KindLine], chosen: DiskKind | None, width: int) -
     left: list[Part] = []
     room = width
     for each in lines:
-        size = "…" if each.size_bytes is None and each.tone == "busy" else _size(each)
+        size = "…" if each.size_bytes is None and each.tone == "busy" else each.size_words
+        if each.kind is DiskKind.NETWORK and each.count is not None:
+            size = str(each.count)
         text = f" {each.title} {size} "
         if width_of(text) > room and left:
             made.append((left, []))
@@ -158,12 +183,6 @@ def kind_strip(lines: Sequence[KindLine], chosen: DiskKind | None, width: int) -
         left.append((text, "badge" if each.kind is chosen else each.tone if each.state else ""))
         room -= width_of(text)
     return [*made, (left, [])]
-
-
-def _size(each: KindLine) -> str:
-    if each.kind is DiskKind.NETWORK:
-        return "–" if each.count is None else str(each.count)
-    return "–" if each.size_bytes is None else format_bytes(each.size_bytes)
 
 
 def kind_table(lines: Sequence[KindLine], chosen: DiskKind | None, width: int) -> list[Line]:
@@ -174,12 +193,11 @@ def kind_table(lines: Sequence[KindLine], chosen: DiskKind | None, width: int) -
     for each in lines:
         tone = "badge" if each.kind is chosen else ""
         count = "–" if each.count is None else str(each.count)
-        can_go = "–" if each.reclaimable_bytes is None else format_bytes(each.reclaimable_bytes)
-        size = (
-            "–" if each.size_bytes is None or each.kind is DiskKind.NETWORK else format_bytes(each.size_bytes)
-        )
-        words = f" {'▸' if each.kind is chosen else ' '} {each.title:<13}{count:>6}{size:>11}"
-        left: list[Part] = [(words, tone), (f"{can_go:>11}", "good" if each.reclaimable_bytes else "muted")]
+        words = f" {'▸' if each.kind is chosen else ' '} {each.title:<13}{count:>6}{each.size_words:>11}"
+        left: list[Part] = [
+            (words, tone),
+            (f"{each.can_go_words:>11}", "good" if each.reclaimable_bytes else "muted"),
+        ]
         if each.share is not None:
             left += [(f"  {bar(each.share, cells)}", ""), (f"{100 * each.share:4.0f}% ", "muted")]
         elif each.kind in INSIDE_KINDS:
@@ -193,29 +211,35 @@ def kind_table(lines: Sequence[KindLine], chosen: DiskKind | None, width: int) -
 
 
 def kind_lines(
-    known: KnownDisk, sums: Mapping[DiskKind, tuple[int, int | None, int | None]],
-    growth: Mapping[DiskKind, int], now: float,
+    known: KnownDisk, sums: Mapping[DiskKind, KindTotal], growth: Mapping[DiskKind, int], now: float,
 ) -> list[KindLine]:  # fmt: skip
     """Everything together first, then each kind.
 
     Args:
         known: what is known.
-        sums: count, bytes and bytes that can go, of each kind.
+        sums: of each kind.
         growth: bytes since the first look, by kind.
         now: monotonic seconds.
     """
-    whole = sum(size or 0 for kind, (_, size, _) in sums.items() if kind not in INSIDE_KINDS)
+    whole = sum(each.size_bytes for kind, each in sums.items() if kind not in INSIDE_KINDS)
     lines = []
     for kind in KINDS:
         state, tone = kind_state(kind, known, now)
         if not is_read(kind, known):
             lines.append(KindLine(kind, state=state, tone=tone))
             continue
-        count, size, frees = sums.get(kind, (0, 0, 0))
-        share = size / whole if size is not None and whole and kind not in INSIDE_KINDS else None
-        if kind is DiskKind.NETWORK:
-            share = None
-        lines.append(KindLine(kind, count, size, frees, growth.get(kind, 0), share, state, tone))
+        told = sums.get(kind)
+        if told is None:
+            lines.append(KindLine(kind, 0, 0, 0, state=state, tone=tone))
+            continue
+        has_share = whole and kind not in INSIDE_KINDS and kind is not DiskKind.NETWORK
+        share = told.size_bytes / whole if has_share else None
+        lines.append(
+            KindLine(
+                kind, told.count, told.size_bytes, told.reclaimable_bytes, growth.get(kind, 0), told.is_exact,
+                share, state, tone,
+            )
+        )  # fmt: skip
     return [all_line(lines), *lines]
 
 

@@ -132,8 +132,8 @@ def outcome_words(outcome: ItemOutcome) -> str:
     """What there is to say of an outcome besides its state."""
     told = [outcome.reason] if outcome.reason else []
     freed = outcome.reclaimed.freed_bytes
-    if outcome.state is OutcomeState.REMOVED and freed is not None:
-        told.append(f"{format_bytes(freed)} by the engine's word")
+    if freed is not None and freed != outcome.item.reclaimable_bytes:
+        told.append(f"the engine says it freed {format_bytes(freed)}")
     also = outcome.reclaimed.also_removed
     if also:
         shown = ", ".join(each.removeprefix("sha256:")[:12] for each in also[:3])

@@ -196,7 +196,7 @@ class LineTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the widget: the header, then rows from the scroll offset on."""
-        width = self.size.width
+        width = self._room
         if width != self._placed_for:
             # the first paint comes before the event that tells the size
             self._place_columns()
@@ -258,14 +258,19 @@ class LineTable(ScrollView, can_focus=True):
         """Rows that fit under the header."""
         return max(1, self.size.height - 1)
 
+    @property
+    def _room(self) -> int:
+        """Cells of a line, without the scroll bar."""
+        return self.scrollable_content_region.width or self.size.width
+
     def _place_columns(self) -> None:
         needed = [len(column.title) + 1 for column in self._columns]
         for number, column in enumerate(self._columns):
             if column.widest > column.width:
                 needed[number] = max((needed[number], *(width_of(row.cells[number]) for row in self._rows)))
-        placed = place(self._columns, needed, self.size.width - _MARK_CELLS)
-        if placed != self._placed or self.size.width != self._placed_for:
-            self._placed, self._placed_for = placed, self.size.width
+        placed = place(self._columns, needed, self._room - _MARK_CELLS)
+        if placed != self._placed or self._room != self._placed_for:
+            self._placed, self._placed_for = placed, self._room
             self._strips.clear()
             self.refresh()
         virtual_size = Size(self.size.width, len(self._rows) + 1)

@@ -92,6 +92,17 @@ def test_a_tag_that_moves_between_two_is_not_taken(
     assert actor.references(other) == {"two:1"}
 
 
+def test_an_image_that_goes_with_a_tag_that_became_its_last_is_removed(
+    actor: DiskActor, through: DiskListing, proxy: EngineProxy
+) -> None:
+    image = actor.image("one:1", "two:1", base=IMAGE)
+    item = through.image(image)
+    # two:1 is taken first
+    at_request(proxy, "DELETE", lambda path: "two" in path, lambda: actor.untag("one:1"))
+    assert not through.reclaiming.reclaim(item).also_removed
+    assert not through.reclaiming.is_there(item)
+
+
 def test_an_image_that_is_gone_is_said_to_be(actor: DiskActor, listing: DiskListing) -> None:
     image = actor.image("one:1", base=IMAGE)
     item = listing.image(image)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine.boxes import Box
 from tests.engine.change_box import ChangeBox
+from tests.engine.disk_listing import DiskListing
 from tests.engine.session_environments import Field, make_field
 from tests.gpus.on_screen import Machine
 from tests.rig import manager_image as managers
@@ -17,6 +18,7 @@ from tests.rig import nvml_double
 from tests.rig import shell_image as shells
 from tests.rig.conda_channel import CondaChannel
 from tests.rig.conda_prefixes import make_channel
+from tests.rig.disk_actor import DiskActor
 from tests.rig.engine import PrivateEngine, why_unavailable
 from tests.rig.nvml_scenario import Scenario, full_gpu
 from tests.rig.proxy import EngineProxy
@@ -112,3 +114,25 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
 def box(clean_engine: PrivateEngine, channel: CondaChannel, tmp_path_factory: pytest.TempPathFactory) -> Box:
     """Containers with environments, on a clean engine."""
     return Box(clean_engine, channel, tmp_path_factory)
+
+
+@pytest.fixture
+def actor(clean_engine: PrivateEngine) -> Iterator[DiskActor]:
+    """Somebody at a clean engine who makes what takes room; all of it is removed again."""
+    somebody = DiskActor(clean_engine)
+    yield somebody
+    clean_engine.recover()
+    somebody.clear()
+
+
+@pytest.fixture
+def listing(clean_engine: PrivateEngine) -> DiskListing:
+    """What takes room on a clean engine."""
+    return DiskListing(clean_engine.host)
+
+
+@pytest.fixture
+def through(proxy: EngineProxy, listing: DiskListing) -> DiskListing:
+    """The same engine, asked through a proxy that can be told to fail."""
+    assert listing
+    return DiskListing(proxy.host)

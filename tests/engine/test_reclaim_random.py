@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
 
 from tests.rig.disk_actor import DiskActor
@@ -94,7 +94,7 @@ _containers = st.builds(
 _worlds = st.builds(
     World,
     st.lists(_images, min_size=1, max_size=4).map(tuple),
-    st.lists(_containers, max_size=3).map(tuple),
+    st.lists(_containers, min_size=1, max_size=3).map(tuple),
     st.booleans(),
     st.booleans(),
 )
@@ -104,7 +104,8 @@ _DEEDS = (
 )  # fmt: skip
 _deeds = st.lists(
     st.builds(Deed, st.sampled_from(_DEEDS), st.integers(0, 7), st.sampled_from([0, 0, 3, 8, 14, 25])),
-    max_size=5,
+    min_size=2,
+    max_size=6,
 )
 
 
@@ -265,6 +266,8 @@ def plan_is_result(actor: DiskActor, world: World, deeds: list[Deed], data: st.D
     after = actor.everything()
     note("\n".join(meddler.told))
     note("\n".join(f"{each.item.key} {each.state} {each.reason}" for each in report.outcomes))
+    for each in report.outcomes:
+        event(f"{each.item.kind.value} {each.state.value}")
     check(report, before, after, meddler, removed_before)
 
 

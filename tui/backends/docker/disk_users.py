@@ -57,7 +57,7 @@ def users_of_image(image_id: str, references: Sequence[str], used: Sequence[Cont
 def users_of_volume(name: str, mount_point: str, used: Sequence[ContainerUse]) -> tuple[str, ...] | None:
     """The containers that mount a volume; None where one can't be told to mount it or not.
 
-    One that has the volume's folder inside by its path on the host uses it too, which the engine does not see.
+    One that has the volume's folder inside by its path on the host uses it too: the engine does not see that.
     """
     found = tuple(
         use.container_id

@@ -174,12 +174,14 @@ class ImageRemoval:
                 # the engine looks for children, too, but only once it is asked by the id
                 self._has_no_children(item)
             for reference in order.first:
-                self._untag(item, reference, taken)
+                if self._untag(item, reference, taken):
+                    return
             if order.last:
                 self._is_unused(item)
                 self._has_no_children(item)
             for reference in order.last:
-                self._untag(item, reference, taken)
+                if self._untag(item, reference, taken):
+                    return
             self._note(item, taken, self._requests.delete(f"/images/{part(item.id)}?{_GENTLY}"))
         except EngineRefused as refusal:
             raise self._refused(item, refusal, taken) from refusal
@@ -187,18 +189,21 @@ class ImageRemoval:
             error.detail += self._put_back(item.id, taken)
             raise
 
-    def _untag(self, item: DiskItem, reference: str, taken: _Taken) -> None:
-        """Take one reference, if it still points at the image."""
+    def _untag(self, item: DiskItem, reference: str, taken: _Taken) -> bool:
+        """Take one reference, if it still points at the image; whether the image went with it.
+
+        It does where somebody else took all the others meanwhile.
+        """
         told = self._look(reference)
         if told is None and "@" in reference:
             # it went with the last tag of its repository
-            return
+            return False
         if told is None or full_id(told.get("Id")) != item.id:
             raise changed(item, f"{reference} does not point at it any more")
-        self._note(item, taken, self._requests.delete(f"/images/{part(reference)}?{_GENTLY}"))
+        return self._note(item, taken, self._requests.delete(f"/images/{part(reference)}?{_GENTLY}"))
 
-    def _note(self, item: DiskItem, taken: _Taken, answer: Sequence[Mapping[str, Any]]) -> None:
-        """Write down what the engine says that it took."""
+    def _note(self, item: DiskItem, taken: _Taken, answer: Sequence[Mapping[str, Any]]) -> bool:
+        """Write down what the engine says that it took; whether the image was part of it."""
         for entry in answer:
             reference = str(entry.get("Untagged") or "")
             if not reference:
@@ -206,10 +211,11 @@ class ImageRemoval:
             (taken.digests if "@" in reference else taken.tags).append(reference)
             if reference not in item.references:
                 taken.also.append(reference)
-        # an image comes before its layers
-        deleted = next((str(entry["Deleted"]) for entry in answer if entry.get("Deleted")), item.id)
-        if full_id(deleted) != item.id:
-            taken.also.append(deleted)
+        deleted = [full_id(entry["Deleted"]) for entry in answer if entry.get("Deleted")]
+        if deleted and deleted[0] != item.id:
+            # an image comes before its layers: a tag pointed at another one by then
+            taken.also.append(deleted[0])
+        return item.id in deleted
 
     def _refused(self, item: DiskItem, refusal: EngineRefused, taken: _Taken) -> ReclaimError:
         """Why the engine did not go on, with all put back that can be."""

@@ -174,7 +174,7 @@ def test_an_engine_that_ends_in_the_middle_and_comes_back(desk: Desk, clean_engi
     clean_engine.kill()
     desk.disk.begin(plan)
     until(lambda: (desk.monitor.store.value(RECLAIM) or ReclaimReport(plan, ())).outcomes)
-    clean_engine.restart()
+    clean_engine.start()
     until(lambda: not desk.disk.is_running, _SLOW)
     report = desk.monitor.store.value(RECLAIM)
     assert report is not None and report.is_over

@@ -48,10 +48,13 @@ class EngineWait:
                 return False
 
     def holds(self, question: Callable[[], bool], seconds: float) -> bool:
-        """Whether something comes to hold within so many seconds; raises what the question raises."""
+        """Whether something comes to hold within so many seconds, or before it is called off.
+
+        Raises what the question raises.
+        """
         until = time.monotonic() + seconds
         while not question():
-            if not self.wait(until):
+            if self._is_cancelled() or not self.wait(until):
                 return False
         return True
 

@@ -65,8 +65,8 @@ def export_all(
     done = []
     for container, environment in environments:
         if is_cancelled():
-            error = EnvtuiError("Not exported", "it was called off before its turn")
-            done.append(ExportedEnvironment(container, environment, error=error))
+            late = EnvtuiError("Not exported", "it was called off before its turn")
+            done.append(ExportedEnvironment(container, environment, error=late))
             continue
         try:
             made = export(records(container, environment), ExportFormat.YML)

@@ -172,7 +172,7 @@ class ContainersPane(TablePane[ContainerRow]):
             "Delete …",
             ("d",),
             container_actions.remove,
-            Danger.CONFIRM,
+            Danger.TYPED,
             container_actions.nothing_chosen,
             hint="delete",
         ),

@@ -71,8 +71,13 @@ class ConfirmScreen(ModalScreen[str | None]):
                     yield Button(choice.label, id=choice.id, variant="error", compact=True)
 
     def on_mount(self) -> None:
-        """Cancel has the focus: enter alone does nothing to anybody."""
-        self.query_one("#cancel", Button).focus()
+        """What has the focus does nothing to anybody by enter alone."""
+        self.query_one(self.first_focus).focus()
+
+    @property
+    def first_focus(self) -> str:
+        """Cancel."""
+        return "#cancel"
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Close with the choice."""

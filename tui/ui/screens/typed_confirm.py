@@ -51,9 +51,10 @@ class TypedConfirmScreen(ConfirmScreen):
                         choice.label, id=choice.id, variant="error", compact=True, disabled=bool(self._names)
                     )
 
-    def on_mount(self) -> None:
-        """Cancel has the focus, or the empty line: enter alone does nothing to anybody."""
-        self.query_one("#typed" if self._names else "#cancel").focus()
+    @property
+    def first_focus(self) -> str:
+        """Cancel, or the empty line."""
+        return "#typed" if self._names else "#cancel"
 
     @property
     def is_right(self) -> bool:

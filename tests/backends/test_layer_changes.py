@@ -110,3 +110,14 @@ class TestFingerprint:
             for told in (self.TOLD, self.TOLD[1:], (*self.TOLD, (A, "/e")), ((A, "/a"), *self.TOLD[1:]), ())
         }
         assert len(prints) == 5
+
+
+def test_environments_that_nobody_asked_about_are_told_once_each() -> None:
+    found = counted(
+        (A, "/data"), (A, "/data/x"), (A, "/data/x/conda-meta"), (A, "/data/x/conda-meta/history"),
+        (A, "/lab/env/pyvenv.cfg"), (M, "/baked/conda-meta"), (D, "/gone/pyvenv.cfg"), (A, "/pyvenv.cfg"),
+        (A, "/envs/known"), (A, "/envs/known/pyvenv.cfg"), (A, "/envs/known/lib/tests/pyvenv.cfg"),
+        prefixes=("/envs/known",),
+    )  # fmt: skip
+    made = PrefixChange.MADE
+    assert found.prefixes == {"/envs/known": made, "/data/x": made, "/lab/env": made}

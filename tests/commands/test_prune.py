@@ -14,9 +14,11 @@ from tests.commands.disk_hosts import HOSTILE, MIB, NOW, DiskHost, container_id,
 from tests.rig.terminal import TerminalSession
 from tests.rig.waiting import until
 from tui.commands.prune import duration_seconds
+from tui.demo.world import DemoWorld
 from tui.model.disk import DiskPart, DiskVolume
 from tui.model.disk_items import DiskItem
 from tui.model.errors import EngineNotFound, EnvtuiError, ItemGone, ItemInUse, ItemStays, UsageError
+from tui.workstation import open_demo
 
 ALL = ("--images", "--all", "--containers", "--build-cache", "--volumes", "--networks", "--caches")
 
@@ -306,3 +308,13 @@ class TestAsking:
 def test_sizes_are_told_in_bytes(disk_host: DiskHost) -> None:
     plan = disk_host.json("prune", "--build-cache", "--dry-run")
     assert plan["planned_bytes"] == 512 * MIB
+
+
+def test_on_the_make_believe_workstation_what_was_planned_is_what_goes(disk_host: DiskHost) -> None:
+    disk_host.station = open_demo(DemoWorld())
+    kinds = tuple(each for each in ALL if each != "--caches")
+    plan = disk_host.json("prune", *kinds, "--dry-run")
+    told = disk_host.json("prune", *kinds, "--yes")
+    assert ids(told["removed"]) == ids(plan["items"]) and len(plan["items"]) > 5 and told["failed"] == []
+    there = ids(disk_host.json("disk")["items"])
+    assert not ids(plan["items"]) & there and "imagenet-resized-2024" in there

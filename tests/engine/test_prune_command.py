@@ -235,6 +235,13 @@ class TestLeftOut:
             "/opt/venv" in each or "venv" in each for each in lab["loses"]
         )
 
+    def test_nor_an_environment_at_a_place_of_its_own(self, world: DiskWorld) -> None:
+        world.engine.run_container("odd", ("sh", "-c", _VENV.replace("/opt/venv", "/projects/lab/env")))
+        world.engine.docker("wait", "odd")
+        before = world.ids()
+        answer = told(world.engine.host, "prune", "--containers", "--yes")
+        assert (answer["removed"], world.ids()) == ([], before)
+
 
 class TestTrouble:
     def test_read_only_only_reads(self, world: DiskWorld, front: EngineProxy) -> None:

@@ -243,7 +243,8 @@ class LayerChanges:
         container_id: full id.
         added, changed, deleted: files and folders that are so themselves, not for what is in them.
         folders: where most of them are, with how many, most first; a few.
-        prefixes: of the environments that were asked about: those made or changed in the layer.
+        prefixes: of the environments that were asked about, those made or changed in the layer; and those
+            that were made there and nobody has asked about.
         fingerprint: differs when the changes do; "" where they are not known.
     """
 

@@ -62,12 +62,14 @@ def container_losses(
     """
     found = _environments(listing, changes)
     lines = [_environment_line(each, how, (sizes or {}).get(each.key)) for each, how in found]
-    other = _other_changes(changes, [each.prefix for each, _ in found])
+    unlisted = _unlisted(listing, changes)
+    lines += [f"environment {each}, made in it" for each in unlisted]
+    other = _other_changes(changes, [*(each.prefix for each, _ in found), *unlisted])
     lines += other
     is_known = changes is not None and listing is not None and listing.problem is None
     if not is_known:
         lines.append(_unknown_line(listing, changes))
-    safety, reason = _judged(found, bool(other), is_known, changes, size_bytes)
+    safety, reason = _judged(len(found) + len(unlisted), bool(other), is_known, changes, size_bytes)
     return ContainerLosses(
         container.id,
         tuple(found),
@@ -103,6 +105,12 @@ def _environments(
         if prefix not in listed and changes is not None:
             found.append((Environment(changes.container_id, prefix, "", EnvironmentKind.CONDA), how))
     return found
+
+
+def _unlisted(listing: EnvironmentList | None, changes: LayerChanges | None) -> list[str]:
+    """Prefixes of environments that only the changes tell of: a stopped container lists the usual places."""
+    listed = {each.prefix for each in listing.environments} if listing is not None else set()
+    return sorted(set(changes.prefixes) - listed) if changes is not None else []
 
 
 def _environment_line(environment: Environment, how: PrefixChange, size: EnvironmentSize | None) -> str:
@@ -157,14 +165,13 @@ def _unknown_line(listing: EnvironmentList | None, changes: LayerChanges | None)
 
 
 def _judged(
-    environments: list[tuple[Environment, PrefixChange]],
+    count: int,
     has_other: bool,
     is_known: bool,
     changes: LayerChanges | None,
     size_bytes: int | None,
 ) -> tuple[Safety, str]:
-    if environments:
-        count = len(environments)
+    if count:
         return Safety.DANGER, (
             "an environment is lost with it" if count == 1 else f"{count} environments are lost with it"
         )

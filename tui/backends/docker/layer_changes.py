@@ -14,6 +14,8 @@ from tui.model.environments import Origin
 # Deep enough to tell one person's folder from another's, shallow enough for a short list.
 _FOLDER_DEPTH = 3
 _FOLDERS_TOLD = 5
+# What makes a folder an environment, of conda and its kin, and of venv, virtualenv and uv (PEP 405).
+_MARKS = frozenset({"conda-meta", "pyvenv.cfg"})
 # A flood of different folders must not fill the memory: those after so many are counted by their beginning.
 _FOLDERS_COUNTED = 10_000
 
@@ -35,6 +37,7 @@ def layer_changes(
     by_length = sorted((each for each in prefixes if mounts.origin_of(each) is None), key=len, reverse=True)
     found = {each: PrefixChange.MADE for each in prefixes if mounts.origin_of(each) is Origin.LAYER}
     points = {part for each in (*mounts.lasting, *mounts.fleeting) for part in _with_parents(each)}
+    unlisted: dict[str, PrefixChange] = {}
     kinds: Counter[ChangeKind] = Counter()
     folders: Counter[str] = Counter()
     for change in really_changed(print_.taken(told)):
@@ -44,6 +47,11 @@ def layer_changes(
         if change.path in points and change.kind is not ChangeKind.DELETED:
             continue
         kinds[change.kind] += 1
+        folder, _, name = change.path.rpartition("/")
+        is_mark = name in _MARKS and change.kind is ChangeKind.ADDED and folder
+        # at a place that nobody thought of; what lies in one that is known is a part of that
+        if is_mark and not any(is_in(folder, each) for each in by_length):
+            unlisted[folder] = PrefixChange.MADE
         holder = holder_of(change.path, by_length)
         if holder is not None:
             found.setdefault(holder, PrefixChange.CHANGED)
@@ -57,7 +65,7 @@ def layer_changes(
         changed=kinds[ChangeKind.MODIFIED],
         deleted=kinds[ChangeKind.DELETED],
         folders=tuple(sorted(folders.items(), key=lambda each: (-each[1], each[0]))[:_FOLDERS_TOLD]),
-        prefixes={each: found[each] for each in prefixes if each in found},
+        prefixes={each: found[each] for each in prefixes if each in found} | unlisted,
         fingerprint=print_.text(),
     )
 

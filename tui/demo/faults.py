@@ -142,9 +142,11 @@ class Faults:
         """
         self.pass_question()
         until = time.monotonic() + self.df_hang_seconds
-        while self.df_hangs:
+        while True:
             if is_cancelled():
                 raise ReclaimError("Called off", "it was not counted to its end")
+            if not self.df_hangs:
+                return
             if time.monotonic() > until:
                 raise EngineTimeout(
                     "The engine does not answer",

@@ -9,9 +9,9 @@ import pytest
 
 from tui.settings import Settings
 from tui.ui.app import build_keymap
+from tui.ui.disk_actions import DISK_ACTIONS
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.panes import PANES
-from tui.ui.screens.disk_actions import DISK_ACTIONS
 
 README = Path(__file__).parents[2] / "README.md"
 PLACE = re.compile(r"(<!-- keys: [^>]*-->\n).*?(<!-- /keys -->)", re.DOTALL)

@@ -22,14 +22,14 @@ from tui.settings import Settings, check_action_ids
 from tui.ui.actions import allowed
 from tui.ui.bridge import Bridge
 from tui.ui.changes import Endings
+from tui.ui.disk_actions import DISK_ACTIONS, DISK_SCOPE
 from tui.ui.disk_endings import ReclaimEndings
+from tui.ui.disk_memory import DiskMemory
 from tui.ui.driver import TerminalDriver
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.keymap import EVERYWHERE, Keymap
 from tui.ui.ordered_keys import OrderedKeys
 from tui.ui.panes import PANES
-from tui.ui.screens.disk_actions import DISK_ACTIONS, DISK_SCOPE
-from tui.ui.screens.disk_memory import DiskMemory
 from tui.ui.screens.main import MainScreen
 from tui.ui.text import printable
 

@@ -14,12 +14,12 @@ from tui.monitor.known_disk import KnownDisk
 from tui.monitor.topics import RECLAIM, Snapshot
 from tui.ui.actions import Action, allowed
 from tui.ui.bridge import Bridge
+from tui.ui.disk_actions import DISK_ACTIONS
+from tui.ui.disk_memory import DiskMemory
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.keymap import Keymap
 from tui.ui.panes.base import Pane
 from tui.ui.screens.action_screen import ActionScreen
-from tui.ui.screens.disk_actions import DISK_ACTIONS
-from tui.ui.screens.disk_memory import DiskMemory
 from tui.ui.screens.disk_pane import DiskPane
 from tui.ui.screens.disk_totals import (
     KindLine,

@@ -14,10 +14,10 @@ from tui.model.errors import EnvtuiError
 from tui.monitor.known_disk import KnownDisk
 from tui.monitor.topics import CONTAINERS, DISK
 from tui.ui.bridge import Bridge
+from tui.ui.disk_actions import DISK_ACTIONS, DISK_SCOPE
+from tui.ui.disk_memory import DiskMemory
 from tui.ui.panes.table import TablePane
 from tui.ui.row_order import RowOrder
-from tui.ui.screens.disk_actions import DISK_ACTIONS, DISK_SCOPE
-from tui.ui.screens.disk_memory import DiskMemory
 from tui.ui.screens.disk_rows import ALL_COLUMNS, KIND_COLUMNS, DiskRow, heading_key, row_key, rows
 from tui.ui.screens.disk_totals import failed_part, reading_words
 from tui.ui.screens.disk_words import (

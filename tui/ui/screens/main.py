@@ -11,12 +11,12 @@ from textual.containers import Container as Area
 from tui.ui import status
 from tui.ui.actions import Action, allowed
 from tui.ui.bridge import Bridge
+from tui.ui.disk_actions import DISK_ACTIONS
 from tui.ui.everywhere import EVERYWHERE_ACTIONS
 from tui.ui.keymap import EVERYWHERE, Keymap
 from tui.ui.panes import PANES
 from tui.ui.panes.base import Pane
 from tui.ui.screens.action_screen import ActionScreen
-from tui.ui.screens.disk_actions import DISK_ACTIONS
 from tui.ui.widgets.line_bar import LineBar
 
 # From this size on all panes are shown at once; below, the focused one fills the screen.

@@ -376,7 +376,7 @@ class TestOnTheDemo:
         assert all(list(each) == FIELDS for each in told)
 
     def test_a_stopped_one(self, run: Run) -> None:
-        (told,) = objects(run, None, "preprocess-dicom", "--sizes")
+        told, _ = objects(run, None, "preprocess-dicom", "--sizes")
         assert (told["origin"], told["size_bytes"], told["writable"]) == ("layer", None, None)
 
     def test_sizes_of_all(self, run: Run) -> None:

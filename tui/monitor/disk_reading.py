@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tui import diagnostics
+from tui.backends.parallel import in_parallel
 from tui.model.containers import ContainerState
 from tui.model.disk import DiskFacts, DiskPart
 from tui.model.environments import EnvironmentKind, EnvironmentSize, ListedBy
@@ -35,6 +36,8 @@ READING_ORDER = (
 #: An engine answers a few questions at once; of these some hang for minutes on a big host.
 AT_ONCE = 4
 
+# A look reads a container's layer, which keeps a disk busy; one after the other, a hundred take a minute.
+_LOOKS_AT_ONCE = 3
 # Once called off, readers end soon; whoever asked does not wait for one that hangs.
 _CANCEL_SECONDS = 3.0
 _LOOK_SECONDS = 0.2
@@ -151,7 +154,7 @@ class PartReader:
             containers: all that the engine lists.
             known: so far, which spares what is measured already.
             is_cancelled: asked often; a ReclaimError is returned soon then.
-            taken: called with what came, once or many times, from this thread.
+            taken: called with what came, once or many times, from threads, one call at a time.
 
         Returns:
             Why it was not read, or not wholly; None where it was.
@@ -181,14 +184,18 @@ class PartReader:
         is_cancelled: Callable[[], bool],
         taken: Callable[[FactsChange], None],
     ) -> EnvtuiError | None:
-        failures: list[str] = []
         stopped = [each for each in containers if not each.is_alive]
-        for container in stopped:
+        one_at_a_time = threading.Lock()
+
+        def look(container: Container) -> bool:
             _check(is_cancelled)
             listing, changes = look_into(self._workstation, container, is_cancelled, self._gate)
-            taken(with_look(container.id, listing, changes))
-            if listing is None or changes is None:
-                failures.append(container.name)
+            with one_at_a_time:
+                taken(with_look(container.id, listing, changes))
+            return listing is not None and changes is not None
+
+        were_seen = in_parallel(look, stopped, _LOOKS_AT_ONCE, "disk-layers")
+        failures = [each.name for each, was_seen in zip(stopped, were_seen, strict=True) if not was_seen]
         return _not_all(failures, len(stopped), "stopped containers could not be looked into")
 
     def _read_inside(

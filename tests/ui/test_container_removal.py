@@ -10,6 +10,7 @@ from textual.widgets import Button, Input, Static
 
 from tests.ui.desk import Desk, desk
 from tui.model.errors import EnvtuiError
+from tui.model.operations import Operation
 from tui.model.reclaim import Protection
 from tui.monitor.topics import JOBS
 from tui.ui.screens.export_folder import ExportFolderScreen
@@ -105,6 +106,23 @@ class TestWhatIsLost:
             await at.press("escape")
             await at.on(MainScreen)
             assert LOSING in at.names and not at.monitor.store.value(JOBS)
+
+
+class TestMeanwhile:
+    async def test_what_was_started_since_is_asked_about_again(self) -> None:
+        async with desk(size=SIZE) as at:
+            first = await asked(at, LOSING)
+            at.happen(Operation.START, LOSING)
+            await type_in(at, LOSING)
+            await at.press("enter")
+            await at.until(
+                lambda: isinstance(at.app.screen, TypedConfirmScreen) and at.app.screen is not first
+            )
+            assert "It has changed since you were asked" in words(at)
+            assert LOSING in at.names
+            await type_in(at, LOSING)
+            await at.press("enter")
+            await at.until(lambda: LOSING not in at.names)
 
 
 class TestWhose:

@@ -38,6 +38,7 @@ class Removal:
         losses: what would be lost.
         owners: that one belongs to somebody else, in words.
         exported: what was written already.
+        has_changed: it is not what was asked about before.
     """
 
     containers: tuple[Container, ...]
@@ -45,6 +46,7 @@ class Removal:
     losses: Mapping[str, ContainerLosses]
     owners: Mapping[str, str] = field(default_factory=dict)
     exported: tuple[ExportedEnvironment, ...] = ()
+    has_changed: bool = False
 
     @property
     def typed(self) -> tuple[str, ...]:
@@ -55,6 +57,16 @@ class Removal:
     def has_volumes(self) -> bool:
         """Whether one has an anonymous volume."""
         return any(each.anonymous_volumes for each in self.details.values())
+
+    def is_as(self, other: Removal) -> bool:
+        """Whether the same would be lost: of containers that run, files come and go all the time."""
+        return all(self._lost_with(each) == other._lost_with(each) for each in self.containers)
+
+    def _lost_with(self, container: Container) -> tuple[object, ...]:
+        losses, details = self.losses[container.id], self.details[container.id]
+        environments = {(each.prefix, how) for each, how in losses.environments}
+        told = () if container.is_alive else losses.lines
+        return details.state, details.anonymous_volumes, losses.safety, losses.is_known, environments, told
 
     def _is_dangerous(self, container_id: str) -> bool:
         losses = self.losses[container_id]
@@ -101,7 +113,7 @@ def remove(
         if isinstance(found, EnvtuiError):
             tell(found)
         elif found is not None:
-            _ask(app, bridge, found, submit)
+            _ask(app, bridge, found, submit, tell)
 
     title = f"Remove {printable(counted(containers))}?"
     app.push_screen(WaitingScreen(title, "Looking what would be lost with it", begin), looked)
@@ -151,7 +163,44 @@ def _unknown(container: Container) -> ContainerLosses:
     return container_losses(container, None, None, None)
 
 
-def _ask(app: App[None], bridge: Bridge, removal: Removal, submit: Callable[[Plan], None]) -> None:
+def _remove_unchanged(
+    app: App[None],
+    bridge: Bridge,
+    removal: Removal,
+    with_volumes: bool,
+    submit: Callable[[Plan], None],
+    tell: Callable[[EnvtuiError], None],
+) -> None:
+    """Look once more: a dialog may stay open for hours, and what was made since goes unasked otherwise."""
+    from tui.ui.screens.waiting import WaitingScreen
+
+    listed = {each.id: each for each in bridge.monitor.store.value(CONTAINERS) or ()}
+    # one that was started meanwhile has to be stopped first
+    containers = tuple(listed.get(each.id, each) for each in removal.containers)
+
+    def begin(answered: Callable[[Removal | EnvtuiError], None]) -> Callable[[], None]:
+        return _look(bridge, containers, removal.owners, answered)
+
+    def looked(found: Removal | EnvtuiError | None) -> None:
+        if isinstance(found, EnvtuiError):
+            tell(found)
+        elif found is not None and found.is_as(removal):
+            submit(plan(Operation.REMOVE, containers, with_volumes=with_volumes))
+        elif found is not None:
+            again = replace(found, exported=removal.exported, has_changed=True)
+            _ask(app, bridge, again, submit, tell)
+
+    title = f"Remove {printable(counted(removal.containers))}"
+    app.push_screen(WaitingScreen(title, "Looking whether it is as it was", begin), looked)
+
+
+def _ask(
+    app: App[None],
+    bridge: Bridge,
+    removal: Removal,
+    submit: Callable[[Plan], None],
+    tell: Callable[[EnvtuiError], None],
+) -> None:
     """The dialog; comes again once environments were exported."""
     from tui.ui.screens.confirm import Choice, Question
     from tui.ui.screens.typed_confirm import TypedConfirmScreen
@@ -172,9 +221,9 @@ def _ask(app: App[None], bridge: Bridge, removal: Removal, submit: Callable[[Pla
 
     def answered(choice: str | None) -> None:
         if choice == "export":
-            _export(app, bridge, removal, lambda again: _ask(app, bridge, again, submit))
+            _export(app, bridge, removal, lambda again: _ask(app, bridge, again, submit, tell))
         elif choice is not None:
-            submit(plan(Operation.REMOVE, removal.containers, with_volumes=choice == "volumes"))
+            _remove_unchanged(app, bridge, removal, choice == "volumes", submit, tell)
 
     app.push_screen(TypedConfirmScreen(question, removal.typed, others), answered)
 
@@ -268,6 +317,8 @@ def _consequence(removal: Removal) -> str:
     )
     if any(not each.is_known for each in removal.losses.values()):
         words += " What would be lost is not wholly known."
+    if removal.has_changed:
+        words = f"▲ It has changed since you were asked: look again. {words}"
     if any(each.error is not None for each in removal.exported):
         words += " Not everything was exported: nothing was removed so far."
     return words

@@ -70,12 +70,12 @@ def test_files_beside_environments() -> None:
 def test_what_could_not_be_looked_into_is_said() -> None:
     nothing = container_losses(LAB, None, None, None)
     assert nothing.lines == ("what is in it is not known: it could not be looked into",)
-    assert (nothing.safety, nothing.is_known) == (Safety.CHECK, False)
+    assert (nothing.safety, nothing.is_known) == (Safety.DANGER, False)
     no_changes = container_losses(LAB, EnvironmentList(LAB.id, ()), None, None)
     assert "its engine does not tell" in no_changes.lines[0]
     half = EnvironmentList(LAB.id, (), problem=EnvtuiError("cut short"))
     cut = container_losses(LAB, half, LayerChanges(LAB.id), None)
-    assert (cut.safety, cut.is_known) == (Safety.CHECK, False)
+    assert (cut.safety, cut.is_known) == (Safety.DANGER, False)
     assert "could not all be listed" in cut.lines[0]
 
 
@@ -105,3 +105,20 @@ def test_an_environment_that_only_the_changes_tell_of_is_lost_too() -> None:
     # where nothing could be listed, these are all that is known
     told = LayerChanges(LAB.id, added=1, prefixes={"/data/x": PrefixChange.MADE}, fingerprint="f")
     assert container_losses(LAB, None, told, 2048).safety is Safety.DANGER
+
+
+def test_a_log_is_lost_too() -> None:
+    found = container_losses(LAB, EnvironmentList(LAB.id, ()), LayerChanges(LAB.id), 0, None, 3 << 30)
+    assert found.lines == ("its log, 3.00 GiB",)
+    assert (found.safety, found.reason) == (
+        Safety.CHECK,
+        "nothing was changed in it, but it has logged 3.00 GiB",
+    )
+
+
+def test_an_environment_that_only_the_changes_tell_of_is_one_line() -> None:
+    told = LayerChanges(LAB.id, added=1, prefixes={"/projects/env": PrefixChange.MADE})
+    found = container_losses(LAB, EnvironmentList(LAB.id, ()), told, None)
+    assert found.lines[0] == "environment /projects/env, made in it"
+    assert [each for each in found.lines if "environment" in each] == [found.lines[0]]
+    assert (found.safety, found.reason) == (Safety.DANGER, "an environment is lost with it")

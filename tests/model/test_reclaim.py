@@ -146,7 +146,7 @@ class TestTheRest:
         assert (items["off"].safety, items["off"].reclaimable_bytes) == (Safety.DANGER, 5)
         assert "environment e (/opt/e), made in it" in items["off"].loses[0]
         assert (items["run"].why_not, items["run"].reclaimable_bytes) == ("it runs", 0)
-        assert (items["new"].safety, items["new"].reason) == (Safety.CHECK, "nobody has looked into it yet")
+        assert (items["new"].safety, items["new"].reason) == (Safety.DANGER, "what is in it is not known")
         assert (items["clean"].safety, items["clean"].loses) == (Safety.SAFE, ())
 
     def test_volumes_networks_and_logs(self) -> None:

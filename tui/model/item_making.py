@@ -90,10 +90,11 @@ class Making:
     def containers(self) -> Iterator[DiskItem]:
         """All containers: what goes with each is its writable layer."""
         sizes = {each.container_id: each.size_bytes for each in self._facts.containers or ()}
+        logs = {each.container_id: each.size_bytes for each in self._facts.logs or ()}
         for container in self._list:
-            yield self._container(container, sizes.get(container.id))
+            yield self._container(container, sizes.get(container.id), logs.get(container.id))
 
-    def _container(self, container: Container, size_bytes: int | None) -> DiskItem:
+    def _container(self, container: Container, size_bytes: int | None, log_bytes: int | None) -> DiskItem:
         why_not = _alive_words(container) or self._protected(container)
         losses = container_losses(
             container,
@@ -101,6 +102,7 @@ class Making:
             self._facts.layers.get(container.id),
             size_bytes,
             self._facts.sizes,
+            log_bytes,
         )
         return DiskItem(
             DiskKind.CONTAINER,

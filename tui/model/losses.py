@@ -48,6 +48,7 @@ def container_losses(
     changes: LayerChanges | None,
     size_bytes: int | None,
     sizes: Mapping[EnvironmentKey, EnvironmentSize] | None = None,
+    log_bytes: int | None = None,
 ) -> ContainerLosses:
     """What is lost with a container.
 
@@ -59,6 +60,7 @@ def container_losses(
         changes: of its writable layer, asked for with the prefixes of `listing`; None where not known.
         size_bytes: of its writable layer, None where not known.
         sizes: of environments that were measured.
+        log_bytes: of what it has logged, None where that is not known.
     """
     found = _environments(listing, changes)
     lines = [_environment_line(each, how, (sizes or {}).get(each.key)) for each, how in found]
@@ -66,10 +68,14 @@ def container_losses(
     lines += [f"environment {each}, made in it" for each in unlisted]
     other = _other_changes(changes, [*(each.prefix for each, _ in found), *unlisted])
     lines += other
+    if log_bytes:
+        lines.append(f"its log, {format_bytes(log_bytes)}")
     is_known = changes is not None and listing is not None and listing.problem is None
     if not is_known:
         lines.append(_unknown_line(listing, changes))
-    safety, reason = _judged(len(found) + len(unlisted), bool(other), is_known, changes, size_bytes)
+    safety, reason = _judged(
+        len(found) + len(unlisted), bool(other), is_known, changes, size_bytes, log_bytes
+    )
     return ContainerLosses(
         container.id,
         tuple(found),
@@ -99,11 +105,6 @@ def _environments(
             how = PrefixChange.CHANGED
         if how is not None:
             found.append((each, how))
-    # a prefix that was asked about, and is in no listing any more: it is lost all the same
-    listed = {each.prefix for each in listing.environments} if listing is not None else set()
-    for prefix, how in (changes.prefixes if changes is not None else {}).items():
-        if prefix not in listed and changes is not None:
-            found.append((Environment(changes.container_id, prefix, "", EnvironmentKind.CONDA), how))
     return found
 
 
@@ -170,16 +171,20 @@ def _judged(
     is_known: bool,
     changes: LayerChanges | None,
     size_bytes: int | None,
+    log_bytes: int | None,
 ) -> tuple[Safety, str]:
     if count:
         return Safety.DANGER, (
             "an environment is lost with it" if count == 1 else f"{count} environments are lost with it"
         )
+    # what nobody has seen may be somebody's month of work
     if changes is None:
-        return Safety.CHECK, "nobody has looked into it yet"
+        return Safety.DANGER, "what is in it is not known"
+    if not is_known:
+        return Safety.DANGER, "its environments could not all be listed"
     if has_other:
         size = f", {format_bytes(size_bytes)}" if size_bytes else ""
         return Safety.CHECK, f"{_files(changes.count)} changed in it{size}"
-    if not is_known:
-        return Safety.CHECK, "its environments could not all be listed"
+    if log_bytes:
+        return Safety.CHECK, f"nothing was changed in it, but it has logged {format_bytes(log_bytes)}"
     return Safety.SAFE, "nothing was changed in it"

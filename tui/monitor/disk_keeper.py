@@ -196,6 +196,7 @@ class DiskKeeper:
 
         facts = self._watch.facts
         layer_bytes = {each.container_id: each.size_bytes for each in facts.containers or ()}
+        log_bytes = {each.container_id: each.size_bytes for each in facts.logs or ()}
         found: dict[str, ContainerLosses] = {}
         for container in containers:
             listing, changes = look_into(
@@ -206,7 +207,12 @@ class DiskKeeper:
                 ask_inside=not self._read_only,
             )
             found[container.id] = container_losses(
-                container, listing, changes, layer_bytes.get(container.id), facts.sizes
+                container,
+                listing,
+                changes,
+                layer_bytes.get(container.id),
+                facts.sizes,
+                log_bytes.get(container.id),
             )
         return found
 

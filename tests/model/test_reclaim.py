@@ -125,6 +125,34 @@ class TestImages:
         alone = plan_of(listed, [(DiskKind.IMAGE, "sha256:s2")], facts)
         assert alone.items == () and alone.skipped[0][1] == "leaf:1 stands on it, and stays"
 
+    def test_a_request_takes_the_steps_below_along_or_keeps_them(self) -> None:
+        step = image("s", ("1", 1), tags=(), is_intermediate=True, created_at=NOW - 9 * DAY)
+        leaf = image("leaf", ("1", 1), ("2", 2), parent_id="sha256:s", created_at=NOW - 9 * DAY)
+        records = (
+            BuildRecord("low", size_bytes=4, last_used_at=NOW - 9 * DAY),
+            BuildRecord("top", size_bytes=8, last_used_at=NOW, parents=("low",)),
+        )
+        facts = DiskFacts(images=(step, leaf), build_cache=records)
+        kinds = frozenset({DiskKind.IMAGE, DiskKind.BUILD_CACHE})
+
+        def asked(facts: DiskFacts, **more: object) -> ReclaimPlan:
+            request = PruneRequest(kinds, all_images=True, **more)  # type: ignore[arg-type]
+            return prune_plan(disk_items(facts, (), Protection(), NOW), request, facts, NOW)
+
+        old = asked(facts, older_than_seconds=7 * DAY)
+        assert [each.id for each in old.items] == ["sha256:leaf", "sha256:s"]
+        assert {each.id: why for each, why in old.skipped} == {
+            "top": "it is not that old",
+            "low": "top stands on it, and stays",
+        }
+        everything = asked(facts)
+        assert len(everything.items) == 4 and everything.skipped == ()
+        # a step that is asked to stay does, and so does what a young record stands on
+        young = replace(facts, images=(replace(step, created_at=NOW), leaf))
+        kept = asked(young, older_than_seconds=7 * DAY)
+        assert [each.id for each in kept.items] == ["sha256:leaf"]
+        assert {each.id for each, _ in kept.skipped} == {"sha256:s", "top", "low"}
+
 
 class TestTheRest:
     def test_containers(self) -> None:
@@ -390,3 +418,17 @@ def test_what_is_safe_is_nobodys_work(facts: DiskFacts) -> None:
             assert item.reclaimable_bytes == 0
     plan = plan_of(items, safe, facts)
     assert all(each.safety is Safety.SAFE for each in plan.items)
+
+
+@given(disks(), st.booleans(), st.sampled_from([(), ("i1*",), ("<untagged>*",)]))
+def test_a_request_never_plans_what_it_leaves_out(
+    facts: DiskFacts, all_images: bool, keep: tuple[str, ...]
+) -> None:
+    items = disk_items(facts, CONTAINERS, Protection(), NOW)
+    plan = prune_plan(items, PruneRequest(frozenset(DiskKind), all_images, None, keep), facts, NOW)
+    planned, left = [each.key for each in plan.items], [each.key for each, _ in plan.skipped]
+    assert len({*planned, *left}) == len(planned) + len(left)
+    by_key = {each.key: each for each in items}
+    for place, item in enumerate(plan.items):
+        assert item.safety is not Safety.DANGER
+        assert all(key in planned[:place] for key in item.follows if key in by_key)

@@ -83,11 +83,12 @@ class ImageSharing:
 
     def _gone_chains(self, images: Collection[str], records: Collection[str]) -> Iterable[str]:
         seen: set[str] = set()
+        images, records = frozenset(images), frozenset(records)
         for image_id in images:
             image = self._images.get(image_id)
             for layer in image.layers if image is not None else ():
                 chain = layer.chain_id
-                if chain not in seen and self._users[chain] <= set(images):
+                if chain not in seen and self._users[chain] <= images:
                     seen.add(chain)
-                    if self._held.get(chain, frozenset()) <= set(records):
+                    if self._held.get(chain, frozenset()) <= records:
                         yield chain

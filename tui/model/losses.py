@@ -62,20 +62,16 @@ def container_losses(
         sizes: of environments that were measured.
         log_bytes: of what it has logged, None where that is not known.
     """
-    found = _environments(listing, changes)
+    found = _environments(container.id, listing, changes)
     lines = [_environment_line(each, how, (sizes or {}).get(each.key)) for each, how in found]
-    unlisted = _unlisted(listing, changes)
-    lines += [f"environment {each}, made in it" for each in unlisted]
-    other = _other_changes(changes, [*(each.prefix for each, _ in found), *unlisted])
+    other = _other_changes(changes, [each.prefix for each, _ in found])
     lines += other
     if log_bytes:
         lines.append(f"its log, {format_bytes(log_bytes)}")
     is_known = changes is not None and listing is not None and listing.problem is None
     if not is_known:
         lines.append(_unknown_line(listing, changes))
-    safety, reason = _judged(
-        len(found) + len(unlisted), bool(other), is_known, changes, size_bytes, log_bytes
-    )
+    safety, reason = _judged(len(found), bool(other), is_known, changes, size_bytes, log_bytes)
     return ContainerLosses(
         container.id,
         tuple(found),
@@ -90,7 +86,7 @@ def container_losses(
 
 
 def _environments(
-    listing: EnvironmentList | None, changes: LayerChanges | None
+    container_id: str, listing: EnvironmentList | None, changes: LayerChanges | None
 ) -> list[tuple[Environment, PrefixChange]]:
     found = []
     for each in listing.environments if listing is not None else ():
@@ -105,13 +101,12 @@ def _environments(
             how = PrefixChange.CHANGED
         if how is not None:
             found.append((each, how))
-    return found
-
-
-def _unlisted(listing: EnvironmentList | None, changes: LayerChanges | None) -> list[str]:
-    """Prefixes of environments that only the changes tell of: a stopped container lists the usual places."""
+    # a stopped container lists the usual places only: the changes tell of others
     listed = {each.prefix for each in listing.environments} if listing is not None else set()
-    return sorted(set(changes.prefixes) - listed) if changes is not None else []
+    for prefix, how in sorted((changes.prefixes if changes is not None else {}).items()):
+        if prefix not in listed:
+            found.append((Environment(container_id, prefix, "", EnvironmentKind.CONDA), how))
+    return found
 
 
 def _environment_line(environment: Environment, how: PrefixChange, size: EnvironmentSize | None) -> str:

@@ -112,6 +112,16 @@ def plan_of(items: Sequence[DiskItem], keys: Collection[ItemKey], facts: DiskFac
         keys: of what is wanted; one that is no item any more is left out without a word.
         facts: the items rest on.
     """
+    return _planned(items, keys, facts)
+
+
+def _planned(
+    items: Sequence[DiskItem],
+    keys: Collection[ItemKey],
+    facts: DiskFacts,
+    stays: Collection[ItemKey] = (),
+) -> ReclaimPlan:
+    """The plan of `plan_of`, in which none of `stays` goes along."""
     by_key = {each.key: each for each in items}
     wanted = [by_key[key] for key in dict.fromkeys(keys) if key in by_key]
     skipped: list[tuple[DiskItem, str]] = []
@@ -121,7 +131,7 @@ def plan_of(items: Sequence[DiskItem], keys: Collection[ItemKey], facts: DiskFac
             chosen[item.key] = item
         else:
             skipped.append((item, item.why_not))
-    _add_parents(chosen, by_key, facts)
+    _add_parents(chosen, by_key, facts, stays)
     _drop_held(chosen, by_key, skipped)
     ordered = _ordered(chosen, items)
     planned, is_exact = _bytes_of(ordered, facts)
@@ -153,7 +163,7 @@ def prune_plan(
         if not _is_meant(item, request):
             continue
         why = (
-            item.why_not
+            (None if _waits_for_children(item) else item.why_not)
             or _kept(item, request.keep, tags)
             or _too_young(item, request.older_than_seconds, now)
             or _not_agreed(item, agreed)
@@ -162,10 +172,7 @@ def prune_plan(
             keys.append(item.key)
         else:
             skipped.append((item, why))
-    plan = plan_of(items, keys, facts)
-    if request.keep or request.older_than_seconds is not None:
-        # what would go along is meant by the request, too, or it stays
-        plan = _without_refused(plan, {each.key for each, _ in skipped}, items, keys, facts)
+    plan = _planned(items, keys, facts, {each.key for each, _ in skipped})
     return replace(plan, skipped=(*skipped, *plan.skipped))
 
 
@@ -197,15 +204,19 @@ def _waits_for_children(item: DiskItem) -> bool:
 
 
 def _add_parents(
-    chosen: dict[ItemKey, DiskItem], by_key: Mapping[ItemKey, DiskItem], facts: DiskFacts
+    chosen: dict[ItemKey, DiskItem],
+    by_key: Mapping[ItemKey, DiskItem],
+    facts: DiskFacts,
+    stays: Collection[ItemKey],
 ) -> None:
-    """The nameless steps that only what goes stands on."""
+    """The nameless steps that only what goes stands on, but for what is asked to stay."""
     images = {each.id: each for each in facts.images or ()}
     children: dict[str, set[str]] = {}
     for each in images.values():
         if each.parent_id:
             children.setdefault(each.parent_id, set()).add(each.id)
     waiting = [item.id for item in chosen.values() if item.kind is DiskKind.IMAGE]
+    gone = set(waiting)
     while waiting:
         image = images.get(waiting.pop())
         parent = images.get(image.parent_id) if image is not None else None
@@ -213,11 +224,11 @@ def _add_parents(
             continue
         key = (DiskKind.IMAGE, parent.id)
         item = by_key.get(key)
-        gone = {each_id for kind, each_id in chosen if kind is DiskKind.IMAGE}
-        if item is None or key in chosen or not children[parent.id] <= gone:
+        if item is None or key in chosen or key in stays or not children[parent.id] <= gone:
             continue
         if item.why_not is None or _waits_for_children(item):
             chosen[key] = item
+            gone.add(parent.id)
             waiting.append(parent.id)
 
 
@@ -320,17 +331,3 @@ def _not_agreed(item: DiskItem, agreed: Collection[ItemKey]) -> str | None:
     if item.safety is not Safety.DANGER or item.key in agreed:
         return None
     return f"its name has to be typed: {item.reason}"
-
-
-def _without_refused(
-    plan: ReclaimPlan,
-    refused: Collection[ItemKey],
-    items: Sequence[DiskItem],
-    keys: Sequence[ItemKey],
-    facts: DiskFacts,
-) -> ReclaimPlan:
-    """The plan without what went along although it was asked to stay."""
-    if not any(each.key in refused for each in plan.items):
-        return plan
-    stays = [each for each in items if each.key not in refused]
-    return plan_of(stays, keys, facts)

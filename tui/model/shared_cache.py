@@ -24,17 +24,29 @@ def records_of_layers(
         records: of the build cache; those that are not shared hold nothing of an image.
     """
     by_id = {record.id: record for record in records}
+    ends = _ends_by_size(images)
     held: dict[str, set[str]] = {}
     for record in records:
         if not record.is_shared or not record.size_bytes:
             continue
         sizes = _sizes_down(record, by_id)
-        for image in images:
-            for index, layer in enumerate(image.layers):
-                if layer.size_bytes == record.size_bytes and _stands_on(image.layers[: index + 1], sizes):
-                    for below in image.layers[: index + 1]:
-                        held.setdefault(below.chain_id, set()).add(record.id)
+        for layers in ends.get(record.size_bytes, ()):
+            if _stands_on(layers, sizes):
+                for below in layers:
+                    held.setdefault(below.chain_id, set()).add(record.id)
     return {chain: frozenset(ids) for chain, ids in held.items()}
+
+
+def _ends_by_size(images: Sequence[DiskImage]) -> dict[int, list[tuple[ImageLayer, ...]]]:
+    """Each layer with those below it, once however many images have it, by its size."""
+    ends: dict[int, list[tuple[ImageLayer, ...]]] = {}
+    seen: set[str] = set()
+    for image in images:
+        for index, layer in enumerate(image.layers):
+            if layer.size_bytes and layer.chain_id not in seen:
+                seen.add(layer.chain_id)
+                ends.setdefault(layer.size_bytes, []).append(image.layers[: index + 1])
+    return ends
 
 
 def _sizes_down(record: BuildRecord, by_id: Mapping[str, BuildRecord]) -> tuple[int, ...]:

@@ -23,6 +23,14 @@ async def open_log(at: Desk, name: str) -> LogsPane:
     await at.go_to(name)
     await at.press("l")
     await at.until(lambda: pane.title_words() == name and pane.open_log.ring.count >= 20)
+    # the world stands still, but its last hundred thousand lines come in batches
+    counts: list[int] = []
+
+    def stands_still() -> bool:
+        counts.append(pane.open_log.ring.count)
+        return len(counts) > 10 and len(set(counts[-10:])) == 1
+
+    await at.until(stands_still)
     await at.until(lambda: not pane.view.is_empty and pane.view.visible_text)
     return pane
 

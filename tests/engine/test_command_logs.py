@@ -217,7 +217,7 @@ def test_a_progress_bar_shows_its_last_state_and_a_last_line_needs_no_end(
     wrote(clean_engine, "box", bar + b"done\n\none\r\ntwo: ", b"", *terminal)
     with on_terminal("--host", clean_engine.host, "logs", "box") as session:
         assert session.wait_exit() == 0
-        assert bytes(session.raw) == b"done\r\n\r\none\r\ntwo: \r\n"
+        assert session.raw == b"done\r\n\r\none\r\ntwo: \r\n"
 
 
 def test_streams_keep_their_order_on_a_terminal(clean_engine: PrivateEngine) -> None:
@@ -322,7 +322,7 @@ def test_ctrl_c_ends_a_followed_log_quietly(clean_engine: PrivateEngine) -> None
         session.wait_for("^one$")
         session.press("ctrl+c")
         assert session.wait_exit() == 130
-        assert bytes(session.raw).replace(b"^C", b"") == b"one\r\n"
+        assert session.raw.replace(b"^C", b"") == b"one\r\n"
 
 
 def test_ctrl_c_does_not_wait_for_a_reader_that_stopped_reading(clean_engine: PrivateEngine) -> None:
@@ -540,7 +540,7 @@ def is_blocked_writing(pid: int) -> bool:
 
 def harmless(session: TerminalSession) -> str:
     """What came to the terminal, without colours; the rest must be nothing but text and ends of lines."""
-    text = re.sub(rb"\x1b\[[0-9;:]*m", b"", bytes(session.raw)).decode()
+    text = re.sub(rb"\x1b\[[0-9;:]*m", b"", session.raw).decode()
     assert not re.search(r"\r(?!\n)", text)
     strange = {character for character in text if not (character.isprintable() or character in "\r\n")}
     assert strange == set()

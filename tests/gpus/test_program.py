@@ -34,4 +34,4 @@ def test_the_scenarios_figures_are_on_its_screen(make_double: MakeDouble, tmp_pa
         terminal.wait_for(rf"{terminal.pid} +9% +512 MiB")
         terminal.press("q")
         assert terminal.wait_exit() == 0
-        assert re.search("Traceback", bytes(terminal.raw).decode(errors="replace")) is None
+        assert re.search("Traceback", terminal.raw.decode(errors="replace")) is None

@@ -124,7 +124,7 @@ class Box:
             self.control("away", job_id)
 
 
-@pytest.fixture(params=_SHELLS)
+@pytest.fixture(params=["dash", "busybox", pytest.param("bash", marks=pytest.mark.slow)])
 def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
     """Jobs by one of the shells."""
     name, *words = _SHELLS[request.param]

@@ -170,6 +170,7 @@ async def test_remove_stops_first_what_has_processes(clean_engine: PrivateEngine
     assert listed(clean_engine) == set()
 
 
+@pytest.mark.by_default("s-enter", "r-escape", "p-enter", "d-escape")
 @pytest.mark.parametrize("way", ["enter", "escape"])
 @pytest.mark.parametrize("key", ["s", "r", "p", "d"])
 async def test_enter_right_away_and_esc_hurt_nobody(clean_engine: PrivateEngine, key: str, way: str) -> None:

@@ -228,6 +228,7 @@ def test_a_piped_table_is_plain_and_whole(clean_engine: PrivateEngine) -> None:
     assert first.index("envtui-rig:1") == second.index("envtui-rig:1") == title.index("IMAGE")
 
 
+@pytest.mark.by_default("40", "200")
 @pytest.mark.parametrize("columns", [40, 60, 200])
 def test_a_table_fits_its_terminal(clean_engine: PrivateEngine, columns: int) -> None:
     clean_engine.run_container("with-a-name-of-some-length-as-people-make-them")
@@ -304,6 +305,7 @@ MALFORMED = {
 }
 
 
+@pytest.mark.by_default("nonsense://box", "tcp://box:port", "unix:///run/\\x1b]0;owned\\x07", "ssh://me@box")
 @pytest.mark.parametrize("host", MALFORMED)
 def test_a_malformed_host_ends_in_one_line(host: str) -> None:
     done = run("--host", host, "ps")
@@ -311,6 +313,7 @@ def test_a_malformed_host_ends_in_one_line(host: str) -> None:
     one_line_about(done.stderr, host if host.isprintable() else "unix:///run/", MALFORMED[host], ACCEPTED)
 
 
+@pytest.mark.by_default("unix://relative/docker.sock", "no-such-context")
 @pytest.mark.parametrize("host", MALFORMED)
 def test_the_screen_does_not_open_for_a_malformed_host(host: str) -> None:
     with on_terminal("--host", host, columns=300) as terminal:

@@ -51,6 +51,7 @@ def comes_back(window: Window, name: str, words: str) -> None:
     window.wait_for(words)
 
 
+@pytest.mark.by_default("port", "exec")
 @BY_EACH_ROUTE
 def test_it_comes_back_with_words(rooms: Rooms, route: Route) -> None:
     with screen(rooms) as window:

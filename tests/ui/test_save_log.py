@@ -239,6 +239,7 @@ class TestHowMuch:
             given = await dialog.answer()
             assert given is not None and given.whole
 
+    @pytest.mark.by_default("down", "shift+tab")
     @pytest.mark.parametrize("key", ["down", "up", "tab", "shift+tab"])
     async def test_the_matching_lines_are_one_key_away(self, tmp_path: Path, key: str) -> None:
         async with asked(tmp_path, matching_lines=1214) as dialog:

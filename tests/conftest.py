@@ -38,6 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        chosen = item.get_closest_marker("by_default")
+        if chosen and hasattr(item, "callspec") and item.callspec.id not in chosen.args:
+            item.add_marker(pytest.mark.slow)
     if not config.getoption("--slow"):
         reason = pytest.mark.skip(reason="part of the full matrix: --slow runs it")
         for item in items:

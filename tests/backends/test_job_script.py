@@ -124,7 +124,7 @@ class Box:
             self.control("away", job_id)
 
 
-@pytest.fixture(params=_SHELLS)
+@pytest.fixture(params=["dash", "busybox", pytest.param("bash", marks=pytest.mark.slow)])
 def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
     """Jobs by one of the shells."""
     name, *words = _SHELLS[request.param]
@@ -278,6 +278,7 @@ def test_a_list_without_the_prefix_is_not_written(box: Box, tmp_path: Path) -> N
     assert (listed.stat().st_mtime_ns, listed.read_text()) == (before, "one\ntwo")
 
 
+@pytest.mark.by_default("dash-TERM", "busybox-INT TERM")
 @pytest.mark.parametrize("deaf", ["TERM", "INT TERM"])
 def test_what_its_program_left_behind_can_not_spoil_the_undoing(box: Box, tmp_path: Path, deaf: str) -> None:
     # the program ends at once, a child of it hears nothing and makes the prefix again and again

@@ -337,7 +337,7 @@ class TestOnATerminal:
     def test_a_command_gets_a_terminal_when_it_is_to(self) -> None:
         with on_terminal("--demo", "ssh", "optuna-db", "-t", "--", "tty") as shown:
             assert shown.wait_exit() == 0
-            assert bytes(shown.raw) == b"/dev/pts/1\r\n"
+            assert shown.raw == b"/dev/pts/1\r\n"
 
     def test_a_command_between_pipes_is_asked_for_on_the_terminal(self, tmp_path: Path) -> None:
         line, out = 'echo told | "$@" >"$OUT"; echo "status $?"', tmp_path / "out"

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Button, OptionList
+from textual.widgets import Button, Input, OptionList
 
 from tests.rig.waiting import until_async
 from tui.monitor.job_record import JobRecord
@@ -109,7 +109,8 @@ class Desk:
         await self.pilot.press(*keys)
 
     async def write(self, text: str) -> None:
-        """Type letters into what has the focus."""
+        """Type letters into an input, once it has the focus."""
+        await self.wait(lambda: isinstance(self.app.focused, Input), "an input has the focus")
         await self.pilot.press(*("space" if character == " " else character for character in text))
 
     async def point_at(self, name: str) -> None:
@@ -122,6 +123,7 @@ class Desk:
         """Choose an entry of the actions menu by the beginning of its label."""
         await self.press("x")
         options = (await self.opened(ActionMenu)).query_one(OptionList)
+        await self.wait(lambda: options.has_focus, "the menu has the focus")
         prompts = [str(options.get_option_at_index(index).prompt) for index in range(options.option_count)]
         wanted = next(index for index, prompt in enumerate(prompts) if label in prompt)
         for _ in range(options.option_count):

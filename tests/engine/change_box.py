@@ -96,7 +96,8 @@ class ChangeBox:
             now = self.changes.news(container, job, 0).job
             return now if now.is_over else None
 
-        return until(over, timeout, lambda: self.log(container, job))
+        # a look runs a shell in the container, which takes the processor from the job
+        return until(over, timeout, lambda: self.log(container, job), step_seconds=0.2)
 
     def log(self, container: Container, job: ChangeJob) -> str:
         """All that it has printed."""

@@ -101,7 +101,7 @@ def _rename(entry: dict[str, Any]) -> None:
 def assert_nothing_interpreted(terminal: TerminalSession, since: int = 0) -> None:
     """No forbidden byte reached the terminal since a length of `raw`."""
     # Textual itself says which pointer it wants (OSC 22)
-    raw = re.sub(rb"\x1b\]22;[a-z-]*\x07", b"", bytes(terminal.raw[since:]))
+    raw = re.sub(rb"\x1b\]22;[a-z-]*\x07", b"", terminal.raw[since:])
     found = [each for each in FORBIDDEN if each in raw]
     assert not found, [(each, raw[max(0, raw.index(each) - 60) :][:120]) for each in found]
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from tests.engine.app import Desk, running_app
 from tests.rig.engine import PrivateEngine
@@ -170,6 +171,7 @@ async def test_remove_stops_first_what_has_processes(clean_engine: PrivateEngine
     assert listed(clean_engine) == set()
 
 
+@pytest.mark.by_default("s-enter", "r-escape", "p-enter", "d-escape")
 @pytest.mark.parametrize("way", ["enter", "escape"])
 @pytest.mark.parametrize("key", ["s", "r", "p", "d"])
 async def test_enter_right_away_and_esc_hurt_nobody(clean_engine: PrivateEngine, key: str, way: str) -> None:
@@ -211,7 +213,8 @@ async def test_the_command_log_has_the_client_s_lines_with_their_outcome(clean_e
 async def rename(desk: Desk, name: str) -> None:
     """Type another name for the container under the cursor, and press enter."""
     await desk.menu("Rename")
-    await desk.opened(RenameScreen)
+    screen = await desk.opened(RenameScreen)
+    await desk.wait(lambda: isinstance(screen.focused, Input), "its input has the focus")
     await desk.press("end", "ctrl+u")
     await desk.write(name)
     await desk.press("enter")

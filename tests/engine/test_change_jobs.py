@@ -11,6 +11,7 @@ from tui.model.changes import ChangeState, ChangeVerb
 from tui.model.errors import ChangeRefused, ChangeUnderWay
 
 
+@pytest.mark.by_default("/opt/conda/bin/conda")
 @pytest.mark.parametrize("manager", [CONDA, MICROMAMBA])
 def test_an_environment_is_made_changed_and_removed(change_box: ChangeBox, manager: str) -> None:
     box = change_box
@@ -43,6 +44,7 @@ def test_an_environment_is_made_changed_and_removed(change_box: ChangeBox, manag
     assert box.traces(container) == [] and box.processes(container) == []
 
 
+@pytest.mark.by_default("0", "5", "9")
 @pytest.mark.parametrize("moment", range(10))
 def test_cancelled_at_any_moment_nothing_is_left(change_box: ChangeBox, moment: int) -> None:
     box = change_box
@@ -77,6 +79,7 @@ def test_two_jobs_on_one_environment_the_second_is_refused(change_box: ChangeBox
     assert box.end(container, again).state is ChangeState.DONE
 
 
+@pytest.mark.by_default('it\'s "q" $HOME `id`', "new\\nline")
 @pytest.mark.parametrize("name", ["with space", 'it\'s "q" $HOME `id`', "深層 学習", "-dash", "new\nline"])
 def test_any_name(change_box: ChangeBox, name: str) -> None:
     box = change_box

@@ -45,6 +45,7 @@ def open_up(box: ChangeBox, container: Container) -> None:
     box.shell(container, "chmod 777 /opt/conda/envs; chmod -R a+rwX /opt/conda/pkgs")
 
 
+@pytest.mark.by_default("dash")
 @pytest.mark.parametrize("shell", ["dash", "busybox"])
 def test_either_shell_carries_it_out(change_box: ChangeBox, shell: str) -> None:
     box = change_box
@@ -179,6 +180,7 @@ def test_a_folder_that_pretends_to_be_roots_is_not_believed(change_box: ChangeBo
     assert [each.id for each in box.changes.jobs(container)] == [real.id]
 
 
+@pytest.mark.by_default("Executing")
 @pytest.mark.parametrize("words", ["Downloading", "Executing"])
 def test_a_rename_that_is_called_off_leaves_the_old_one_alone(change_box: ChangeBox, words: str) -> None:
     box = change_box

@@ -98,6 +98,7 @@ def test_question_that_is_called_off_goes_on_nowhere(change_box: ChangeBox) -> N
     assert box.processes(container) == [] and box.traces(container) == []
 
 
+@pytest.mark.by_default("stop", "pause")
 @pytest.mark.parametrize("how", ["stop", "kill", "remove", "pause"])
 def test_container_that_goes_away_in_the_middle(change_box: ChangeBox, how: str) -> None:
     box = change_box
@@ -185,6 +186,7 @@ def test_half_made_folder_is_listed_as_one_and_can_be_removed(change_box: Change
     assert not box.has(container, HALF_MADE)
 
 
+@pytest.mark.by_default("/opt/mamba/bin/micromamba")
 @pytest.mark.parametrize("manager", [CONDA, MICROMAMBA])
 def test_clone_and_rename(change_box: ChangeBox, manager: str) -> None:
     box = change_box
@@ -213,6 +215,7 @@ def _at(change: EnvironmentChange, prefix: str) -> EnvironmentChange:
     return dataclasses.replace(change, prefix=prefix, label=prefix.rpartition("/")[2])
 
 
+@pytest.mark.by_default("uv")
 @pytest.mark.parametrize("kind", [EnvironmentKind.VENV, EnvironmentKind.UV])
 def test_venv_and_uv(change_box: ChangeBox, kind: EnvironmentKind) -> None:
     box = change_box
@@ -322,6 +325,7 @@ def test_rename_that_would_lose_files_removes_nothing(change_box: ChangeBox) -> 
     assert TRAIN in box.listed(container) and not box.has(container, f"{ROOT}/envs/other")
 
 
+@pytest.mark.by_default("/opt/conda/envs/train/new", "/opt/venvs/plain/envs/new/x")
 @pytest.mark.parametrize(
     "place", [f"{ROOT}/lib/new", f"{TRAIN}/new", f"{VENV}/envs/new/x", f"{ROOT}//envs/train/x"]
 )

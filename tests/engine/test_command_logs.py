@@ -71,6 +71,7 @@ OBEYED = {
 # -- for pipes: what docker gives
 
 
+@pytest.mark.by_default("streams-bare", "terminal-timed")
 @pytest.mark.parametrize("timestamps", [(), ("--timestamps",)], ids=["bare", "timed"])
 @pytest.mark.parametrize("terminal", [(), ("--tty",)], ids=["streams", "terminal"])
 def test_pipes_get_dockers_bytes(
@@ -102,6 +103,7 @@ def test_both_streams_in_one_file_stay_in_order(clean_engine: PrivateEngine) -> 
     assert done.stdout == expected.stdout
 
 
+@pytest.mark.by_default("1-timed", "2-bare")
 @pytest.mark.parametrize("timestamps", [(), ("-t",)], ids=["bare", "timed"])
 @pytest.mark.parametrize("piped", [1, 2])
 def test_beside_a_terminal_a_pipe_gets_dockers_bytes(
@@ -117,6 +119,7 @@ def test_beside_a_terminal_a_pipe_gets_dockers_bytes(
         assert bool(re.search(r"^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{9}Z \S", shown)) == bool(timestamps)
 
 
+@pytest.mark.by_default("/box", "prefix")
 @pytest.mark.parametrize("name", ["box", "/box", "id", "prefix"])
 def test_the_engine_resolves_what_is_named(clean_engine: PrivateEngine, name: str) -> None:
     identity = wrote(clean_engine, "box", b"hello\n")
@@ -127,6 +130,7 @@ def test_the_engine_resolves_what_is_named(clean_engine: PrivateEngine, name: st
 # -- a part of it
 
 
+@pytest.mark.by_default("0", "7", "all")
 @pytest.mark.parametrize("count", ["0", "1", "7", "100", "99999999999", "all"])
 def test_tail(clean_engine: PrivateEngine, count: str) -> None:
     wrote(clean_engine, "box", b"".join(b"line %d\n" % number for number in range(50)))
@@ -185,6 +189,7 @@ def test_a_log_does_not_drive_the_terminal(clean_engine: PrivateEngine, terminal
         assert "link" in shown and "模型训练" in shown
 
 
+@pytest.mark.by_default("16365", "16372", "16379", "16384")
 @pytest.mark.parametrize("before", range((16 << 10) - 19, (16 << 10) + 1))
 def test_a_sequence_that_the_engine_cuts_is_still_one(clean_engine: PrivateEngine, before: int) -> None:
     wrote(clean_engine, "box", b"a" * before + b"\x1b]52;c;ZXZpbA==\x07\xf0\x9f\x90\xb3\n", b"", *ALL_BYTES)
@@ -217,7 +222,7 @@ def test_a_progress_bar_shows_its_last_state_and_a_last_line_needs_no_end(
     wrote(clean_engine, "box", bar + b"done\n\none\r\ntwo: ", b"", *terminal)
     with on_terminal("--host", clean_engine.host, "logs", "box") as session:
         assert session.wait_exit() == 0
-        assert bytes(session.raw) == b"done\r\n\r\none\r\ntwo: \r\n"
+        assert session.raw == b"done\r\n\r\none\r\ntwo: \r\n"
 
 
 def test_streams_keep_their_order_on_a_terminal(clean_engine: PrivateEngine) -> None:
@@ -322,7 +327,7 @@ def test_ctrl_c_ends_a_followed_log_quietly(clean_engine: PrivateEngine) -> None
         session.wait_for("^one$")
         session.press("ctrl+c")
         assert session.wait_exit() == 130
-        assert bytes(session.raw).replace(b"^C", b"") == b"one\r\n"
+        assert session.raw.replace(b"^C", b"") == b"one\r\n"
 
 
 def test_ctrl_c_does_not_wait_for_a_reader_that_stopped_reading(clean_engine: PrivateEngine) -> None:
@@ -362,6 +367,7 @@ def test_what_cannot_be_meant_ends_in_one_line(arguments: tuple[str, ...], words
     one_line_about(done.stderr, *words)
 
 
+@pytest.mark.by_default("nobody-once", "..-followed", "box/json?-once", "\\x1b]0;x\\x07-followed")
 @pytest.mark.parametrize("follow", [(), ("-f",)], ids=["once", "followed"])
 @pytest.mark.parametrize("name", ["nobody", "", "..", "a/../b", "box/json?", "\x1b]0;x\x07", "-"])
 def test_who_is_not_there_ends_in_one_line(
@@ -540,7 +546,7 @@ def is_blocked_writing(pid: int) -> bool:
 
 def harmless(session: TerminalSession) -> str:
     """What came to the terminal, without colours; the rest must be nothing but text and ends of lines."""
-    text = re.sub(rb"\x1b\[[0-9;:]*m", b"", bytes(session.raw)).decode()
+    text = re.sub(rb"\x1b\[[0-9;:]*m", b"", session.raw).decode()
     assert not re.search(r"\r(?!\n)", text)
     strange = {character for character in text if not (character.isprintable() or character in "\r\n")}
     assert strange == set()

@@ -53,6 +53,7 @@ def test_it_gathers_no_threads(clean_engine: PrivateEngine) -> None:
         assert_given_back(terminal)
 
 
+@pytest.mark.by_default("0", "1")
 @pytest.mark.parametrize("time", range(5))
 def test_a_login_that_ends_takes_it_along(clean_engine: PrivateEngine, time: int) -> None:
     # as the kernel sends them to the foreground group of a terminal whose session leader ends

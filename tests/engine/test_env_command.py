@@ -38,6 +38,7 @@ def done(answer: subprocess.CompletedProcess[str]) -> str:
     return answer.stdout
 
 
+@pytest.mark.by_default("yml", "explicit")
 @pytest.mark.parametrize("format", ["yml", "history", "explicit"])
 def test_exported_made_elsewhere_and_compared_there_is_no_difference(
     change_box: ChangeBox, tmp_path: Path, format: str
@@ -76,6 +77,7 @@ def test_copied_to_another_container_there_is_no_difference(change_box: ChangeBo
     assert again.returncode == 1 and "there" in again.stderr
 
 
+@pytest.mark.by_default('it\'s "q" $HOME `id`', "new\\nline")
 @pytest.mark.parametrize("name", _NAMES)
 def test_any_name_in_every_command(change_box: ChangeBox, tmp_path: Path, name: str) -> None:
     box = change_box

@@ -238,6 +238,7 @@ def test_what_is_gone(records: Records) -> None:
             records.backend.records(records.container, environment, ask_inside)
 
 
+@pytest.mark.by_default("vision-yml", "asked-history", "vision-explicit")
 @pytest.mark.parametrize("format", list(ExportFormat))
 @pytest.mark.parametrize("name", ["vision", "asked"])
 def test_an_export_is_no_difference_to_its_environment(
@@ -256,6 +257,7 @@ def test_an_export_is_no_difference_to_its_environment(
     assert compare(of_packages("list", listed), side(exported.text)).are_equal
 
 
+@pytest.mark.by_default("asked-yml", "vision-history", "asked-explicit")
 @pytest.mark.parametrize("format", list(ExportFormat))
 @pytest.mark.parametrize("name", ["vision", "asked"])
 def test_what_is_made_from_an_export_is_the_same_environment(

@@ -230,6 +230,7 @@ def test_nothing_but_busybox(box: Box) -> None:
     assert listed.note == "There is no environment in it"
 
 
+@pytest.mark.by_default("paused-listed before", "stopped-never listed")
 @pytest.mark.parametrize("known", [True, False], ids=["listed before", "never listed"])
 @pytest.mark.parametrize("state", ["paused", "stopped"])
 def test_paused_and_stopped(box: Box, state: str, known: bool) -> None:

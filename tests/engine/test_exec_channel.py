@@ -66,6 +66,7 @@ class TestOutputs:
 
 
 class TestTheEnd:
+    @pytest.mark.by_default("pipes-0", "pipes-7", "terminal-130")
     @pytest.mark.parametrize("code", [0, 7, 130])
     @pytest.mark.parametrize("terminal", [None, Terminal()], ids=["pipes", "terminal"])
     def test_the_exit_code_is_told(self, execs: ExecBox, code: int, terminal: Terminal | None) -> None:

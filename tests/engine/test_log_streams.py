@@ -33,6 +33,9 @@ PART = 16384
 NO_NETWORK = ("--network", "none")
 PATIENCE_SECONDS = 60.0
 
+# What a terminal changes and what a driver does have nothing to do with each other.
+pytestmark = pytest.mark.by_default("streams-json-file", "terminal-local", "terminal-journald")
+
 #: A stream and a line on it.
 Line = tuple[Stream, str]
 
@@ -193,6 +196,11 @@ def test_a_character_that_is_written_in_two_halves_is_whole(box: Box) -> None:
     assert [text for _, text in shown(box.read(key))] == ["snow☃man", "next"]
 
 
+@pytest.mark.by_default(
+    *(f"streams-json-file-{size}" for size in (PART - 1, PART + 1, 2 * PART)),
+    *(f"terminal-local-{size}" for size in (PART, 40_000)),
+    f"terminal-journald-{PART + 1}",
+)
 @pytest.mark.parametrize("size", [PART - 1, PART, PART + 1, 2 * PART, 40_000])
 def test_a_line_that_the_engine_cuts_is_one_line(box: Box, size: int) -> None:
     # the terminal adds a carriage return, which is no part of the line

@@ -116,6 +116,7 @@ def promised(plan: ChangePlan) -> dict[str, str | None]:
     return {each.name: each.new_version for each in plan.packages}
 
 
+@pytest.mark.by_default("a 'b\" $HOME-/opt/conda/bin/conda", "\\u73af\\u5883-/opt/mamba/bin/micromamba")
 @pytest.mark.parametrize("manager", [CONDA, MICROMAMBA])
 @pytest.mark.parametrize("name", ["a 'b\" $HOME", "环境"])
 def test_the_life_of_an_environment(managers: Managers, manager: str, name: str) -> None:
@@ -247,6 +248,10 @@ def test_the_life_of_a_venv(managers: Managers, manager: str, kind: EnvironmentK
     assert not managers.has(prefix) and managers.has(copy)
 
 
+@pytest.mark.by_default(
+    "/opt/conda/bin/conda-packages0-No such package: nosuch",
+    "/opt/mamba/bin/micromamba-packages3-These packages do not go together",
+)
 @pytest.mark.parametrize(
     ("manager", "packages", "title"),
     [

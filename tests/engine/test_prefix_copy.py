@@ -232,6 +232,7 @@ class TestRefused:
             copies.copy(source, VISION, target)
         assert not copies.is_there(target, VISION)
 
+    @pytest.mark.by_default("/", "/opt/conda/envs/../x", "")
     @pytest.mark.parametrize(
         "prefix", ["/", "opt/conda", "/opt/conda/envs/../x", "/opt/conda/", "", "/opt/\udcff"]
     )
@@ -249,6 +250,7 @@ class TestRefused:
 
 
 class TestNothingIsLeft:
+    @pytest.mark.by_default("0", "20971520")
     @pytest.mark.parametrize("after_bytes", [-1, 0, 1 << 20, 20 << 20, BIG_BYTES])
     def test_after_a_cancel(
         self, copies: Copies, big: Container, target: Container, after_bytes: int

@@ -34,6 +34,7 @@ def program(field: Field, route: Route, *arguments: str) -> list[str]:
 # -- arguments
 
 
+@pytest.mark.by_default("bash-port", "zsh-sshd", "fish-exec", "dash-port")
 @BY_EACH_ROUTE
 @pytest.mark.parametrize("shell", ACCOUNTS)
 def test_arguments_reach_a_program_as_they_are(field: Field, shell: str, route: Route) -> None:
@@ -44,6 +45,7 @@ def test_arguments_reach_a_program_as_they_are(field: Field, shell: str, route: 
     assert (err.decode().strip(), status) == (environment.prefix, 0)
 
 
+@pytest.mark.by_default("port", "exec")
 @BY_EACH_ROUTE
 def test_arguments_of_the_command_line_reach_it_too(field: Field, route: Route) -> None:
     target = f"{field.container(route).name}/{field.environment(route, 'micromamba').label}"
@@ -66,6 +68,7 @@ def test_bytes_go_through_it_and_streams_come_apart(field: Field, route: Route) 
     assert found == (data, b"err\n", 0)
 
 
+@pytest.mark.by_default("7-port", "0-sshd", "130-exec")
 @BY_EACH_ROUTE
 @pytest.mark.parametrize("status", [0, 7, 130])
 def test_its_status_comes_back(field: Field, route: Route, status: int) -> None:
@@ -88,6 +91,7 @@ def test_the_images_variables_are_there(field: Field, route: Route) -> None:
     assert out.decode().strip() == IMAGE_VALUE
 
 
+@pytest.mark.by_default("conda-port", "venv-exec")
 @BY_EACH_ROUTE
 @pytest.mark.parametrize("kind", ["conda", "venv"])
 def test_a_missing_environment_runs_no_command(field: Field, kind: str, route: Route) -> None:
@@ -97,6 +101,7 @@ def test_a_missing_environment_runs_no_command(field: Field, kind: str, route: R
     assert b"/opt/gone" in err
 
 
+@pytest.mark.by_default("dev-port", "1000-sshd", "1000:1000-exec")
 @BY_EACH_ROUTE
 @pytest.mark.parametrize("user", ["dev", "1000", "1000:1000"])
 def test_the_user_may_be_a_name_or_numbers(field: Field, route: Route, user: str) -> None:
@@ -123,6 +128,7 @@ def test_it_has_no_terminal_unless_it_is_to(field: Field, route: Route) -> None:
     assert run(field.open(route, command=command)) == (b"none\n", b"", 0)
 
 
+@pytest.mark.by_default("sshd", "exec")
 @BY_EACH_ROUTE
 def test_it_has_one_by_an_option_of_the_command_line(field: Field, route: Route) -> None:
     script = f"test -t 0 && test -t 1 && test -t 2 && {_SIZED}; echo its $(stty size); exit 7"
@@ -132,6 +138,7 @@ def test_it_has_one_by_an_option_of_the_command_line(field: Field, route: Route)
         assert window.wait_exit() == 7
 
 
+@pytest.mark.by_default("vt100-vt100-port", "xterm-from-mars-xterm-256color-exec")
 @BY_EACH_ROUTE
 @pytest.mark.parametrize(("wanted", "found"), [("vt100", "vt100"), ("xterm-from-mars", "xterm-256color")])
 def test_a_kind_of_terminal_that_is_unknown_there_is_replaced(

@@ -85,11 +85,10 @@ class Left:
     scope="module",
     params=quick(
         [f"{route}-{how}" for route, how in product(ROUTES, ENDINGS)],
-        "port-escape",
         "port-TERM",
-        "sshd-exit",
         "sshd-closed",
-        *(f"exec-{how}" for how in ENDINGS),
+        "exec-exit",
+        "exec-escape",
     ),
 )
 def left(rooms: Rooms, request: pytest.FixtureRequest) -> Iterator[Left]:

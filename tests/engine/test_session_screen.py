@@ -51,6 +51,7 @@ def comes_back(window: Window, name: str, words: str) -> None:
     window.wait_for(words)
 
 
+@pytest.mark.by_default("port", "exec")
 @BY_EACH_ROUTE
 def test_it_comes_back_with_words(rooms: Rooms, route: Route) -> None:
     with screen(rooms) as window:
@@ -153,7 +154,7 @@ def test_what_happened_meanwhile_is_there_at_once(rooms: Rooms) -> None:
             comes_back(window, NAMES[Route.EXEC], "ended · ")
             window.wait_for(r"● running +begun-meanwhile ")
             # the very first frame that shows any row shows this one
-            drawn = bytes(window.raw[before:]).decode("utf-8", "replace")
+            drawn = window.raw[before:].decode("utf-8", "replace")
             first = drawn.index("by-exec", drawn.index("\x1b[?1049h"))
             assert "begun-meanwhile" in drawn[first - 20_000 : first + 20_000]
         finally:

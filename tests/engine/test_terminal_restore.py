@@ -87,6 +87,7 @@ def assert_restored(terminal: TerminalSession) -> None:
 # -- ends
 
 
+@pytest.mark.by_default("q", "SIGINT", "SIGTERM", "SIGHUP")
 @pytest.mark.parametrize(
     ("end", "code"),
     [
@@ -108,6 +109,7 @@ def test_an_end_gives_the_terminal_back(
         assert terminal.text().strip() == "", "nothing is left behind"
 
 
+@pytest.mark.by_default("ctrl+c-inspect", "SIGTERM-dialog", "ctrl+c-palette")
 @pytest.mark.parametrize(
     ("key", "shown"),
     [
@@ -163,6 +165,7 @@ def test_an_exception_ends_in_one_line(
         assert "Traceback" in log_file.read_text("utf-8")
 
 
+@pytest.mark.by_default("inspect", "refresh")
 @pytest.mark.parametrize("key", ["", "i", "t", "R"], ids=["list", "inspect", "processes", "refresh"])
 def test_a_frozen_engine_does_not_hold_the_screen_back(rows: PrivateEngine, key: str) -> None:
     with opened(rows) as terminal:
@@ -190,6 +193,7 @@ def test_a_screen_that_never_got_an_answer_ends_at_once(rows: PrivateEngine) -> 
 # -- sizes
 
 
+@pytest.mark.by_default("list", "dialog")
 @pytest.mark.parametrize("key", ["", "i", "s", "?"], ids=["list", "inspect", "dialog", "help"])
 def test_any_size_at_any_time(rows: PrivateEngine, key: str) -> None:
     shown = {"": r"^> ● running +a-trainer ", "i": "Inspect a-trainer", "s": r"Stop a-trainer\?", "?": "Keys"}
@@ -229,6 +233,7 @@ SIXTEEN = {"COLORTERM": None}
 RICH_COLOUR = rb"\x1b\[(?:\d+;)*[34]8[;:][\d;:]*m"
 
 
+@pytest.mark.by_default("linux", "NO_COLOR")
 @pytest.mark.parametrize(
     ("env", "forbidden"),
     [

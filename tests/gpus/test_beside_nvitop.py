@@ -80,6 +80,7 @@ def translated(theirs: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.by_default("470", "550")
 @pytest.mark.parametrize("level", LEVELS)
 def test_figures_agree(make_double: MakeDouble, level: int) -> None:
     ours, theirs = beside(make_double(scenario(), level))
@@ -91,6 +92,7 @@ def test_figures_agree(make_double: MakeDouble, level: int) -> None:
     assert ours[uuid_of(0)]["processes"][str(os.getpid())] == [5 * GIB, 60.0, "compute"]
 
 
+@pytest.mark.by_default("535", "615")
 @pytest.mark.parametrize("level", LEVELS)
 def test_what_the_driver_refuses_is_unknown_to_both(make_double: MakeDouble, level: int) -> None:
     bare = scenario()
@@ -130,6 +132,7 @@ def test_process_memory_that_is_unknown_is_unknown_to_both(make_double: MakeDoub
     assert theirs[uuid_of(0)]["processes"][pid][0] is None
 
 
+@pytest.mark.by_default("450", "615")
 @pytest.mark.parametrize("level", [450, *LEVELS])
 def test_an_unmodified_nvitop_shows_the_scenario(make_double: MakeDouble, level: int) -> None:
     done = run(make_double(scenario(), level), "nvitop", "-1")

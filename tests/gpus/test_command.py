@@ -38,6 +38,7 @@ def told(double: Double) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.by_default("470", "615")
 @pytest.mark.parametrize("level", [470, 535, 550, 615])
 def test_figures_are_the_drivers(make_double: MakeDouble, level: int) -> None:
     gpu = full_gpu(0, fan=None)

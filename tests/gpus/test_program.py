@@ -12,6 +12,7 @@ from tests.gpus.conftest import MakeDouble
 from tests.rig.nvml_scenario import GIB, ProcessLine, Scenario, full_gpu
 
 
+@pytest.mark.by_default("450", "550")
 @pytest.mark.parametrize("level", [450, 470, 535, 550, 615])
 def test_the_scenarios_figures_are_on_its_screen(make_double: MakeDouble, tmp_path: Path, level: int) -> None:
     scenario = Scenario({0: full_gpu(0), 1: full_gpu(1)}, driver=f"{level}.10.01")
@@ -34,4 +35,4 @@ def test_the_scenarios_figures_are_on_its_screen(make_double: MakeDouble, tmp_pa
         terminal.wait_for(rf"{terminal.pid} +9% +512 MiB")
         terminal.press("q")
         assert terminal.wait_exit() == 0
-        assert re.search("Traceback", bytes(terminal.raw).decode(errors="replace")) is None
+        assert re.search("Traceback", terminal.raw.decode(errors="replace")) is None

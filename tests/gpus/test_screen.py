@@ -76,6 +76,7 @@ def used(desk: GpuDesk) -> dict[str, int | None]:
     }
 
 
+@pytest.mark.by_default("470", "535", "615")
 @pytest.mark.parametrize("level", [450, 470, 535, 550, 615])
 async def test_each_figure_in_its_cell_at_every_driver_level(
     make: MakeMachine, host: str, level: int
@@ -343,6 +344,7 @@ async def test_a_name_that_is_no_text(make: MakeMachine, host: str) -> None:
         desk.assert_aligned()
 
 
+@pytest.mark.by_default("\\x1b[31mred\\x1b]0;title\\x07", "[bold]markup[/]")
 @pytest.mark.parametrize(
     "word", ["\x1b[31mred\x1b]0;title\x07", "[bold]markup[/]", "new\nline", "日本語 \u202egnp.exe", "\udcff"]
 )

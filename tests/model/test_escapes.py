@@ -258,6 +258,17 @@ LONG: dict[str, Callable[[], str]] = {
 }
 
 
+@pytest.mark.by_default(
+    "CSI 1 x 1,000,000",
+    "8-bit CSI x 1,000,000",
+    "OSC x 1,000,000",
+    "8-bit DCS and OSC x 1,000,000",
+    "OSC and BEL x 1,000,000",
+    "one CSI of 5 MB",
+    "one OSC of 5 MB that never ends",
+    "5 MB and an accent",
+    "5 MB of NUL",
+)
 @pytest.mark.parametrize("make", LONG.values(), ids=LONG.keys())
 def test_no_line_takes_long(make: Callable[[], str]) -> None:
     text = make()

@@ -63,7 +63,6 @@ class TerminalSession:
     test job control, run a shell with `-i` and type the program's name.
 
     Attributes:
-        raw: All bytes that the program wrote.
         pid: Of the program, which leads its session and process group.
     """
 
@@ -84,7 +83,7 @@ class TerminalSession:
             env: Changes to this process's environment; None removes a variable.
             cwd: Where it runs.
         """
-        self.raw = bytearray()
+        self._raw = bytearray()
         self._lock = threading.RLock()
         self._closed = False
         self._version = 0
@@ -154,6 +153,12 @@ class TerminalSession:
             os.kill(self.pid, number)
 
     # -- out
+
+    @property
+    def raw(self) -> bytes:
+        """All bytes that the program wrote: those that come while they are looked at are not among them."""
+        with self._lock:
+            return bytes(self._raw)
 
     def lines(self) -> list[str]:
         """The rows of the screen without trailing blanks."""
@@ -291,7 +296,7 @@ class TerminalSession:
                 return
             with self._lock, contextlib.suppress(BlockingIOError):
                 data = os.read(self._master, 1 << 16)
-                self.raw += data
+                self._raw += data
                 self._screen.feed(data)
                 self._version += 1
 

@@ -22,13 +22,15 @@ def until(
     predicate: Callable[[], T | None],
     timeout: float = 30.0,
     message: str | Callable[[], str] = "the condition",
+    step_seconds: float = STEP_SECONDS,
 ) -> T:
     """Waits in this thread until the predicate is truthy, and gives back what it returned.
 
     Args:
-        predicate: Asked about every 15 ms; an exception from it ends the wait.
+        predicate: Asked again and again; an exception from it ends the wait.
         timeout: Seconds; generous, as it only matters when something is broken.
         message: What was waited for, or a function that is called for it on failure.
+        step_seconds: Between two looks; longer ones where a look costs more than nothing.
 
     Raises:
         NotReached: The predicate stayed falsy.
@@ -41,7 +43,7 @@ def until(
             return value
         if time.monotonic() >= deadline:
             raise NotReached(_failure(message, timeout))
-        pause.wait(STEP_SECONDS)
+        pause.wait(step_seconds)
 
 
 async def until_async(

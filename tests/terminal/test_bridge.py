@@ -36,7 +36,7 @@ def test_status_of_the_shell_comes_back_and_nothing_is_added(tmp_path: Path) -> 
         assert session.wait_exit() == 7
         session.assert_as_before()
         # bash leaves everything as it was, and so does the bridge: not a byte more
-        assert bytes(session.raw).endswith(b"exit 7\r\nexit\r\n") or bytes(session.raw).endswith(b"exit\r\n")
+        assert session.raw.endswith(b"exit 7\r\nexit\r\n") or session.raw.endswith(b"exit\r\n")
         assert session.report()["reason"] == "exit"
 
 
@@ -128,7 +128,7 @@ def test_flood_of_output_arrives_in_a_terminal_that_does_not_block(tmp_path: Pat
     with Bridged(tmp_path, ["bash", "-c", script], ["--nonblocking"]) as session:
         session.wait_for("^done", 60)
         assert session.wait_exit() == 0
-        numbers = [line for line in bytes(session.raw).split(b"\r\n") if line.isdigit()]
+        numbers = [line for line in session.raw.split(b"\r\n") if line.isdigit()]
         assert numbers == [b"%d" % number for number in range(1, 60001)]
 
 
@@ -176,14 +176,14 @@ def test_stopped_by_the_escape_it_goes_on_when_continued(tmp_path: Path) -> None
         near.wait_for(r"^near\$")
         near.send("stty -a | tr ' ' '\\n' | grep icanon\r")
         near.wait_for("^icanon")
-        assert DecModes().feed(bytes(near.raw)).active <= {"?2004"}
+        assert DecModes().feed(near.raw).active <= {"?2004"}
         near.resize(90, 20)
         near.send("fg\r")
         near.wait_for("drawn anew 20 90")
-        assert {"alternate", "?1002", "no ?25"} <= DecModes().feed(bytes(near.raw)).active
+        assert {"alternate", "?1002", "no ?25"} <= DecModes().feed(near.raw).active
         near.send("\rquit\r")
         near.wait_for(r"^near\$")
-        modes = DecModes().feed(bytes(near.raw))
+        modes = DecModes().feed(near.raw)
         assert modes.active <= {"?2004"} and modes.faults == []
         near.send("exit\r")
         near.wait_exit()

@@ -32,4 +32,4 @@ def test_app_goes_on_after_each_of_several_sessions_and_ends_when_told_to_in_one
         session.signal(signal.SIGTERM)
         assert session.wait_exit() == 143
         assert session.termios_attributes() == before
-        assert modes_after(bytes(session.raw)) == set()
+        assert modes_after(session.raw) == set()

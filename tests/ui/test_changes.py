@@ -202,6 +202,7 @@ class TestForms:
             await at.on(ChangePlanScreen)
             assert only(backend.planned).verb is ChangeVerb.CLEAN
 
+    @pytest.mark.by_default("vision-there is one already", "a/b-no / in it", "a\\u202eb-no terminal shows")
     @pytest.mark.parametrize(
         ("name", "complaint"),
         [
@@ -292,6 +293,7 @@ class TestFromAFile:
 
 
 class TestRefusals:
+    @pytest.mark.by_default("install", "remove", "rename")
     @pytest.mark.parametrize("action", ["install", "update", "uninstall", "remove", "rename"])
     async def test_base_is_never_changed_by_menu_or_palette(self, action: str) -> None:
         async with changing() as (at, backend):

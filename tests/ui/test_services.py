@@ -214,6 +214,7 @@ class TestCopying:
             assert at.app.clipboard == URL
             assert at.toasts == [("Copied", "URL of JupyterLab copied, with its token")]
 
+    @pytest.mark.by_default("variables0-there is no display here-enter", "variables1-this is an SSH login-o")
     @pytest.mark.parametrize("key", ["enter", "o"])
     @pytest.mark.parametrize(
         ("variables", "why"),

@@ -79,9 +79,15 @@ class TestWhatIsLost:
 
     async def test_without_a_loss_a_button_is_enough(self) -> None:
         async with desk(size=SIZE) as at:
-            screen = await asked(at, "dl-dev")
+            screen = await asked(at, "tensorboard")
             assert not screen.query(Input) and is_ready(at)
             assert at.app.focused is not None and at.app.focused.id == "cancel"
+
+    async def test_changed_files_are_a_loss_too(self) -> None:
+        async with desk(size=SIZE) as at:
+            screen = await asked(at, "dl-dev")
+            assert any("294 files and folders" in line for line in screen.question.lines)
+            assert screen.query(Input) and not is_ready(at)
 
     async def test_several_ask_for_each_name(self) -> None:
         async with desk(size=SIZE) as at:

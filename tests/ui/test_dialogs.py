@@ -41,19 +41,20 @@ class TestConfirm:
             ("s", "Stop dl-dev?", "SIGTERM"),
             ("r", "Restart dl-dev?", "start anew"),
             ("p", "Pause dl-dev?", "stand still"),
-            ("d", "Remove dl-dev?", "Its writable layer goes for good"),
+            ("d", "Remove tensorboard?", "Its writable layer goes for good"),
         ],
     )
     async def test_it_says_what_will_happen_to_what_with_cancel_focused(
         self, key: str, title: str, consequence: str
     ) -> None:
+        name = title.removesuffix("?").split()[1]
         async with desk() as at:
-            await at.go_to("dl-dev")
+            await at.go_to(name)
             await at.press(key)
             screen = await at.on(ConfirmScreen)
             told = words(screen)
             assert title in told
-            assert f"dl-dev  {at.container('dl-dev').short_id}" in told
+            assert f"{name}  {at.container(name).short_id}" in told
             assert consequence in told
             assert focused(at) == "cancel"
 
@@ -109,12 +110,12 @@ class TestConfirm:
 
     async def test_removing_says_that_it_is_stopped_first(self) -> None:
         async with desk() as at:
-            await at.go_to("dl-dev")
+            await at.go_to("tensorboard")
             await at.press("d")
             screen = await at.on(ConfirmScreen)
             assert screen.question.lines[0].endswith("is stopped first")
             screen.query(Button).last().press()
-            await at.until(lambda: "dl-dev" not in at.names)
+            await at.until(lambda: "tensorboard" not in at.names)
 
     async def test_starting_needs_no_dialog(self) -> None:
         async with desk() as at:

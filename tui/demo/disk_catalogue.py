@@ -220,7 +220,7 @@ class StoredLayer:
 LAYERS: Mapping[str, StoredLayer] = {
     "dl-dev": StoredLayer(2740, (("/root/.cache/torch", 212), ("/tmp", 57), ("/var/log", 9)), 14, 2),
     "vision-train": StoredLayer(6900, (("/tmp/wandb", 1804), ("/root/.cache", 96)), 5, growing=1.1),
-    "tensorboard": StoredLayer(3, (("/tmp", 2),)),
+    "tensorboard": StoredLayer(0, ()),
     "llm-finetune": StoredLayer(58_600, (("/workspace/offload", 640), ("/tmp", 31)), 8, growing=3.4),
     "serve-qwen": StoredLayer(940, (("/root/.cache/vllm", 388),), 1),
     "serve-embed": StoredLayer(12, (("/tmp", 4),)),

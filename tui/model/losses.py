@@ -31,6 +31,7 @@ class ContainerLosses:
         reason: why it is so, in a few words.
         is_known: False where it could not be looked into, wholly or in part.
         seen: how it was, for `DiskItem.seen`.
+        is_work: environments or changed files go with it, or nobody knows; a log alone is none.
     """
 
     container_id: str
@@ -40,6 +41,7 @@ class ContainerLosses:
     reason: str = ""
     is_known: bool = False
     seen: str = ""
+    is_work: bool = True
 
 
 def container_losses(
@@ -82,6 +84,7 @@ def container_losses(
         container_seen(
             container.state.value, container.finished_at, changes.fingerprint if changes is not None else ""
         ),
+        bool(found or other) or not is_known,
     )
 
 

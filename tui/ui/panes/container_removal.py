@@ -50,8 +50,10 @@ class Removal:
 
     @property
     def typed(self) -> tuple[str, ...]:
-        """Names that have to be typed: work goes with these, nobody knows, or they are somebody else's."""
-        return tuple(each.name for each in self.containers if self._is_dangerous(each.id))
+        """Names that have to be typed: something is lost, nobody knows what, or they are somebody else's."""
+        return tuple(
+            each.name for each in self.containers if self.losses[each.id].is_work or each.id in self.owners
+        )
 
     @property
     def has_volumes(self) -> bool:
@@ -67,10 +69,6 @@ class Removal:
         environments = {(each.prefix, how) for each, how in losses.environments}
         told = () if container.is_alive else losses.lines
         return details.state, details.anonymous_volumes, losses.safety, losses.is_known, environments, told
-
-    def _is_dangerous(self, container_id: str) -> bool:
-        losses = self.losses[container_id]
-        return losses.safety is Safety.DANGER or not losses.is_known or container_id in self.owners
 
 
 def remove(

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.commands.disk_hosts import HOSTILE, MIB, NOW, DiskHost, container_id, image_id
+from tests.commands.disk_hosts import GIB, HOSTILE, MIB, NOW, DiskHost, container_id, image_id
 from tests.rig.terminal import TerminalSession
 from tests.rig.waiting import until
 from tui.commands.prune import duration_seconds
 from tui.demo.world import DemoWorld
-from tui.model.disk import DiskPart, DiskVolume
+from tui.model.disk import BuildRecord, DiskPart, DiskVolume
 from tui.model.disk_items import DiskItem
 from tui.model.errors import EngineNotFound, EnvtuiError, ItemGone, ItemInUse, ItemStays, UsageError
 from tui.workstation import open_demo
@@ -67,7 +67,7 @@ class TestUsage:
         read: set[DiskPart] = set()
         disk_host.disk.on_read = lambda part, _: read.add(part)
         disk_host.json("prune", "--images", "--dry-run")
-        assert read == {DiskPart.IMAGES}
+        assert read == {DiskPart.IMAGES, DiskPart.BUILD_CACHE}
 
 
 class TestPlans:
@@ -82,6 +82,17 @@ class TestPlans:
             layer.size_bytes or 0
             for layer in {layer for image in disk_host.disk.images_[:2] for layer in image.layers}
         )
+
+    def test_a_layer_that_the_build_cache_holds_is_not_freed(self, disk_host: DiskHost) -> None:
+        disk_host.disk.records = [BuildRecord("held", size_bytes=2 * GIB, is_shared=True)]
+        plan = disk_host.json("prune", "--images", "--dry-run")
+        assert (ids(plan["items"]), plan["planned_bytes"]) == ({image_id("a")}, 0)
+
+    def test_what_images_free_is_no_exact_figure_without_the_build_cache(self, disk_host: DiskHost) -> None:
+        assert disk_host.json("prune", "--images", "--dry-run")["is_exact"] is True
+        disk_host.disk.failing[DiskPart.BUILD_CACHE] = EnvtuiError("It hurts")
+        plan = disk_host.json("prune", "--images", "--dry-run", code=1)
+        assert ids(plan["items"]) == {image_id("a")} and plan["is_exact"] is False
 
     def test_nothing_that_holds_work(self, disk_host: DiskHost) -> None:
         plan = disk_host.json("prune", *ALL, "--dry-run")

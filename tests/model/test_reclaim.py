@@ -54,14 +54,27 @@ class TestImages:
     def test_shared_layers_count_once_all_that_share_them_go(self) -> None:
         one = image("a", ("base", 100), ("a", 10))
         two = image("b", ("base", 100), ("b", 20))
-        items = made(DiskFacts(images=(one, two)))
+        facts = DiskFacts(images=(one, two), build_cache=())
+        items = made(facts)
         assert [items["a:1"].reclaimable_bytes, items["b:1"].reclaimable_bytes] == [10, 20]
-        facts = DiskFacts(images=(one, two))
         listed = tuple(items.values())
         assert plan_of(listed, [items["a:1"].key], facts).planned_bytes == 10
         both = plan_of(listed, [each.key for each in listed], facts)
         assert (both.planned_bytes, both.is_exact) == (130, True)
         assert [each.size_bytes for each in totals(listed, facts)] == [130]
+
+    def test_nothing_is_exact_while_the_build_cache_is_not_read(self) -> None:
+        one = image("a", ("base", 100))
+        for records, is_exact in ((None, False), ((), True)):
+            facts = DiskFacts(images=(one,), build_cache=records)
+            listed = tuple(made(facts).values())
+            plan = plan_of(listed, [each.key for each in listed], facts)
+            assert (plan.planned_bytes, plan.is_exact) == (100, is_exact)
+            assert [each.is_exact for each in totals(listed, facts)] == [is_exact]
+        # other kinds do not rest on it
+        facts = DiskFacts(volumes=(DiskVolume("v", size_bytes=1),))
+        listed = tuple(made(facts).values())
+        assert plan_of(listed, [each.key for each in listed], facts).is_exact
 
     def test_the_same_chain_in_two_images(self) -> None:
         one, two = image("a", ("base", 100)), image("b", ("base", 100))

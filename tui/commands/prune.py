@@ -138,7 +138,8 @@ def parts_of(kinds: frozenset[DiskKind]) -> tuple[DiskPart, ...]:
     from tui.model.disk_items import DiskKind
 
     needed = {
-        DiskKind.IMAGE: (DiskPart.IMAGES,),
+        # a layer that the build cache holds, too, is not freed with its last image
+        DiskKind.IMAGE: (DiskPart.IMAGES, DiskPart.BUILD_CACHE),
         # what it holds that is nowhere else, too
         DiskKind.CONTAINER: (DiskPart.CONTAINERS, DiskPart.LAYERS),
         DiskKind.VOLUME: (DiskPart.VOLUMES,),

@@ -12,9 +12,11 @@ from tui.model.shared_cache import records_of_layers
 class ImageSharing:
     """Which image and which build record holds which layer."""
 
-    def __init__(self, images: Sequence[DiskImage], records: Sequence[BuildRecord] = ()) -> None:
-        """Args: all images of the host; all records of its build cache."""
+    def __init__(self, images: Sequence[DiskImage], records: Sequence[BuildRecord] | None = ()) -> None:
+        """Args: all images of the host; all records of its build cache, None where they were not read."""
         self._images = {image.id: image for image in images}
+        is_unread = records is None
+        records = records or ()
         self._records = {record.id: record for record in records}
         self._users: dict[str, set[str]] = defaultdict(set)
         self._sizes: dict[str, int | None] = {}
@@ -25,8 +27,8 @@ class ImageSharing:
                     self._sizes[layer.chain_id] = layer.size_bytes
         self._held: Mapping[str, frozenset[str]] = records_of_layers(images, records) if records else {}
         shared = {record.id for record in records if record.is_shared and record.size_bytes}
-        # which layers these hold can't be told: they may be any
-        self._is_vague = bool(shared - {each for ids in self._held.values() for each in ids})
+        # which layers these hold can't be told, nor which those do that nobody read: they may be any
+        self._is_vague = is_unread or bool(shared - {each for ids in self._held.values() for each in ids})
 
     def freed(self, image_ids: Collection[str], record_ids: Collection[str] = ()) -> tuple[int, bool]:
         """Bytes that are free once all of these are gone, and whether that is exact.

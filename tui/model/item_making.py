@@ -39,7 +39,7 @@ class Making:
         self._protection = protection
         self._now = now
         self._allow_base = allow_base
-        self._sharing = ImageSharing(facts.images or (), facts.build_cache or ())
+        self._sharing = ImageSharing(facts.images or (), facts.build_cache)
 
     # -- what the engine has
 

@@ -179,7 +179,7 @@ def prune_plan(
 def totals(items: Sequence[DiskItem], facts: DiskFacts) -> tuple[KindTotal, ...]:
     """What each kind comes to, of those kinds that there are."""
     found = []
-    sharing = ImageSharing(facts.images or (), facts.build_cache or ())
+    sharing = ImageSharing(facts.images or (), facts.build_cache)
     for kind in _ORDER:
         of_kind = [each for each in items if each.kind is kind]
         if not of_kind:
@@ -281,7 +281,7 @@ def _bytes_of(
     items: Sequence[DiskItem], facts: DiskFacts, sharing: ImageSharing | None = None
 ) -> tuple[int, bool]:
     """What is free once all of these are gone, and whether that is exact."""
-    sharing = sharing or ImageSharing(facts.images or (), facts.build_cache or ())
+    sharing = sharing or ImageSharing(facts.images or (), facts.build_cache)
     images = [each.id for each in items if each.kind is DiskKind.IMAGE]
     records = [each.id for each in items if each.kind is DiskKind.BUILD_CACHE]
     total, is_exact = sharing.freed(images, records)

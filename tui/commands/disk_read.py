@@ -109,6 +109,8 @@ def read_disk(workstation: Workstation, settings: Settings, parts: Collection[Di
 def _let_end(asked: Background[DiskFacts], interrupts: Interrupts) -> None:
     """Wait a while for what was called off; somebody who is in a hurry says so once more."""
     first, until = interrupts.count, time.monotonic() + _STOP_SECONDS
+    if not asked.wait():
+        StatusLine().show("ending what is being read … (ctrl+c again does not wait for it)")
     while not asked.wait() and interrupts.count == first and time.monotonic() < until:
         pass
 

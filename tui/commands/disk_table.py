@@ -78,7 +78,7 @@ def plan_lines(plan: ReclaimPlan, now: float) -> Iterator[str]:
 def plan_words(plan: ReclaimPlan) -> str:
     """The sum of a plan in one line."""
     if not plan.items:
-        return "nothing would be removed"
+        return "nothing would be removed" if plan.is_exact else "what would be removed is not known"
     things = "thing" if len(plan.items) == 1 else "things"
     about = "" if plan.is_exact else "about "
     return f"{len(plan.items)} {things} to be removed, which frees {about}{format_bytes(plan.planned_bytes)}"

@@ -141,7 +141,7 @@ def parts_of(kinds: frozenset[DiskKind]) -> tuple[DiskPart, ...]:
         # a layer that the build cache holds, too, is not freed with its last image
         DiskKind.IMAGE: (DiskPart.IMAGES, DiskPart.BUILD_CACHE),
         # what it holds that is nowhere else, too
-        DiskKind.CONTAINER: (DiskPart.CONTAINERS, DiskPart.LAYERS),
+        DiskKind.CONTAINER: (DiskPart.CONTAINERS, DiskPart.LAYERS, DiskPart.LOGS),
         DiskKind.VOLUME: (DiskPart.VOLUMES,),
         DiskKind.NETWORK: (DiskPart.NETWORKS,),
         DiskKind.BUILD_CACHE: (DiskPart.BUILD_CACHE,),

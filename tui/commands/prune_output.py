@@ -41,13 +41,15 @@ def outcome_line(each: ItemOutcome) -> str:
 def sum_lines(report: ReclaimReport) -> Iterator[str]:
     """What was planned and what was measured; can be printed."""
     if not report.outcomes:
-        yield "nothing was to be removed"
+        yield "nothing was to be removed" if report.plan.is_exact else "what could be removed is not known"
         return
     removed = sum(each.state is OutcomeState.REMOVED for each in report.outcomes)
     freed = "not known" if report.freed_bytes is None else format_bytes(report.freed_bytes)
     about = "" if report.plan.is_exact else "about "
     planned = format_bytes(report.plan.planned_bytes)
     yield f"{removed} of {len(report.outcomes)} removed; planned {about}{planned}, freed {freed}"
+    if report.note:
+        yield printable(report.note)
     before, after = report.free_before_bytes, report.free_after_bytes
     if before is not None and after is not None:
         yield f"free on the disk: {format_bytes(before)} before, {format_bytes(after)} after"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import sys
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,7 +17,7 @@ from tui.commands.disk_read import StatusLine
 from tui.commands.disk_table import loss_lines, plan_lines, plan_words
 from tui.commands.interrupts import Background, Interrupts
 from tui.commands.prune_output import outcome_line, progress_line, sum_lines
-from tui.commands.table import fitted
+from tui.commands.table import wrapped
 from tui.model.disk_items import (
     ENDED_STATES,
     DiskItem,
@@ -27,6 +30,7 @@ from tui.model.disk_items import (
     Safety,
 )
 from tui.model.errors import EnvtuiError
+from tui.model.printable import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
 DONE, FAILED = 0, 1
 _NOT_SEEN = "nobody could look into it: what is in it is not known"
 _NOT_WAITED_FOR = "it was not waited for"
+# Removing an image takes a second or two; whoever ends a service waits longer than this before killing it.
+_END_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -70,6 +76,9 @@ class Pruning:
             self.reading.say_problems()
             if agreed is None:
                 say("nothing was removed")
+                if self.options.json:
+                    none = ReclaimReport(replace(plan, items=(), planned_bytes=0), (), is_over=True)
+                    tell(json.dumps(report_json(none, self.reading.problems), indent=2), sys.stdout)
                 return FAILED
             plan = agreed
         else:
@@ -85,7 +94,9 @@ class Pruning:
 
         facts = self.reading.facts
         items = tuple(self._judged(each) for each in self.reading.items)
-        return prune_plan(items, self.request, facts, self.workstation.now(), agreed)
+        plan = prune_plan(items, self.request, facts, self.workstation.now(), agreed)
+        # what was not read counts nothing, which is not the same as none
+        return replace(plan, is_exact=plan.is_exact and not self.reading.problems)
 
     def _judged(self, item: DiskItem) -> DiskItem:
         """An item as it counts where nobody looks at the list: --yes takes nothing that is not known."""
@@ -102,7 +113,7 @@ class Pruning:
             return
         # standard output is for the one object
         stream = sys.stderr if self.options.json else sys.stdout
-        tell("\n".join(fitted(plan_lines(plan, self.workstation.now()))), stream)
+        tell("\n".join(wrapped(plan_lines(plan, self.workstation.now()), stream)), stream)
 
     # -- agreeing to it
 
@@ -161,16 +172,23 @@ class Pruning:
     ) -> None:
         """Show how far it is, until its end or until nobody waits any more."""
         line = StatusLine()
-        seen = 0
-        while not work.wait():
+        seen, until = 0, math.inf
+        while not work.wait() and time.monotonic() < until:
             if interrupts.count > seen:
-                if seen or interrupts.wants_end:
+                if seen and not interrupts.wants_end:
                     break
                 seen = interrupts.count
-                line.clear()
-                say("finishing what is under way … (ctrl+c again does not wait for it)")
-            line.show(progress_line(newest[0]))
-        line.clear()
+                if interrupts.wants_end:
+                    # a timer's or a terminal's end: an image is not left between its tags and its layers
+                    until = min(until, time.monotonic() + _END_SECONDS)
+                with contextlib.suppress(OSError):
+                    line.clear()
+                    say("finishing what is under way … (ctrl+c again does not wait for it)")
+            with contextlib.suppress(OSError):
+                # the terminal may be gone
+                line.show(progress_line(newest[0]))
+        with contextlib.suppress(OSError):
+            line.clear()
 
     def _tell_end(self, report: ReclaimReport, interrupted: int) -> int:
         """What became of each item: an object for scripts, lines for people; gives back the exit code."""
@@ -178,7 +196,7 @@ class Pruning:
             tell(json.dumps(report_json(report, self.reading.problems), indent=2), sys.stdout)
         else:
             lines = [*map(outcome_line, report.outcomes), *sum_lines(report)]
-            tell("\n".join(fitted(lines)), sys.stdout)
+            tell("\n".join(wrapped(lines, sys.stdout)), sys.stdout)
         # the one that nobody waited for is no failure of its own
         if interrupted:
             return interrupted
@@ -190,12 +208,13 @@ class Pruning:
 
 def _is_typed(questions: TerminalQuestions, item: DiskItem) -> bool:
     """Whether somebody types the name of what holds work; nothing typed leaves it out."""
-    typed = item.name
-    if not typed.isprintable() or not typed.strip():
+    typed = printable(item.name)
+    if not typed.strip():
         # what no keyboard types is told by its id
         typed = item.id.removeprefix("sha256:")[:12]
     lines = (f"{item.kind} {item.name}: {item.reason}", *loss_lines(item))
-    return questions.line(lines, f"Type {typed} to remove it, nothing to leave it: ") == typed
+    answer = questions.line(lines, f"Type {typed} to remove it, nothing to leave it: ")
+    return bool(answer) and answer in (typed, item.name)
 
 
 def _again(plan: ReclaimPlan, agreed: Collection[ItemKey]) -> list[str]:

@@ -151,8 +151,8 @@ class TestRemoving:
         plan = disk_host.json("prune", *ALL, "--dry-run")
         told = disk_host.json("prune", *ALL, "--yes")
         assert list(told) == [
-            "removed", "failed", "skipped", "planned_bytes", "freed_bytes", "free_before_bytes",
-            "free_after_bytes", "problems",
+            "removed", "failed", "skipped", "planned_bytes", "is_exact", "freed_bytes", "note",
+            "free_before_bytes", "free_after_bytes", "problems",
         ]  # fmt: skip
         assert ids(told["removed"]) == ids(plan["items"]) == set(disk_host.disk.removed)
         assert len(disk_host.disk.removed) == len(plan["items"])

@@ -61,11 +61,12 @@ def read_disk(workstation: Workstation, settings: Settings, parts: Collection[Di
     """Read these parts. Raises an EnvtuiError where the engine can't even list its containers."""
     from tui.commands.options import protection_of
     from tui.model.reclaim import disk_items
-    from tui.monitor.disk_reading import read_facts
+    from tui.monitor.disk_reading import read_facts, with_ends
 
     if workstation.disk is None:
         raise EnvtuiError("No disk", "nobody can tell what takes room on this host")
-    containers, _ = workstation.containers.containers()
+    listed, _ = workstation.containers.containers()
+    containers = with_ends(workstation, listed) if DiskPart.CONTAINERS in parts else listed
     reading = DiskReading(containers)
     waiting = Waiting(parts)
 

@@ -63,6 +63,7 @@ class DiskItem:
         follows: items that have to be gone before it can go.
         is_dangling: an image that has no tag.
         is_alive: a container that has processes.
+        has_run: a container that was started at least once.
     """
 
     kind: DiskKind
@@ -83,6 +84,7 @@ class DiskItem:
     follows: tuple[ItemKey, ...] = ()
     is_dangling: bool = False
     is_alive: bool = False
+    has_run: bool = False
 
     @property
     def key(self) -> ItemKey:

@@ -53,7 +53,7 @@ class Making:
             yield self._image(image, children.get(image.id, ()))
 
     def _image(self, image: DiskImage, children: Sequence[str]) -> DiskItem:
-        names = (*image_names(image.tags), *image.digests)
+        names = (*image_names((*image.tags, *image.digests)), _image_name(image))
         why_not = self._protection.why_not(names, image.labels)
         if image.used_by:
             why_not = self._used(image.used_by, "uses it", "needs it")
@@ -119,6 +119,7 @@ class Making:
             container.id,
             losses.seen,
             is_alive=container.is_alive,
+            has_run=container.state is not ContainerState.CREATED,
         )
 
     def volumes(self) -> Iterator[DiskItem]:
@@ -255,8 +256,10 @@ class Making:
             0 if why_not is not None else cache.reclaimable_bytes,
             None,
             cache.modified_at,
-            Safety.SAFE,
-            why_not or f"{cache.owner} fetches again what it needs",
+            Safety.CHECK if cache.origin is Origin.MOUNT else Safety.SAFE,
+            why_not
+            or f"{cache.owner} fetches again what it needs"
+            + ("; others may have it mounted, too" if cache.origin is Origin.MOUNT else ""),
             (),
             why_not,
             container.id,
@@ -289,6 +292,8 @@ class Making:
             why_not = "a process runs out of it" if count == 1 else f"{count} processes run out of it"
         elif why_not is None and inside:
             why_not = f"another environment is in it: {inside[0]}"
+        elif why_not is None and environment.origin is Origin.MOUNT:
+            why_not = self._shared_mount(container, environment.prefix)
         elif why_not is None and environment.origin is Origin.IMAGE:
             why_not = "it came with the image: its removal frees nothing"
         elif why_not is None and container.state is not ContainerState.RUNNING:
@@ -315,6 +320,31 @@ class Making:
         )
 
     # -- reasons
+
+    def _shared_mount(self, container: Container, prefix: str) -> str | None:
+        """Why what lies on a mount stays: its volume is protected, or another container that runs has it."""
+        inside = [each.partition(":") for each in container.mounts]
+        around = [
+            (source, at)
+            for source, _, at in inside
+            if prefix == at or prefix.startswith(f"{at.rstrip('/')}/")
+        ]
+        if not around:
+            return None
+        source = max(around, key=lambda each: len(each[1]))[0]
+        volume = next((each for each in self._facts.volumes or () if each.name == source), None)
+        if volume is not None:
+            why_not = self._protection.why_not((volume.name,), volume.labels)
+            if why_not is not None:
+                return f"volume {volume.name}: {why_not}"
+        others = [
+            each.name
+            for each in self._list
+            if each.id != container.id
+            and each.is_alive
+            and any(mount.partition(":")[0] == source for mount in each.mounts)
+        ]
+        return _who("container", others, "has it mounted") if others else None
 
     def _protected(self, container: Container) -> str | None:
         return self._protection.why_not((container.name,), container.labels)
@@ -356,10 +386,10 @@ def _image_losses(image: DiskImage) -> tuple[str, ...]:
     if image.is_intermediate or not (image.tags or image.digests):
         return ()
     if not image.tags:
-        return ("it has to be pulled again by its digest",)
+        return ("it has to be pulled again by its digest, if its registry still has it",)
     what = f"the only tag of it: {image.tags[0]}" if len(image.tags) == 1 else f"its {len(image.tags)} tags: "
     if len(image.tags) > 1:
         what += ", ".join(image.tags)
     if image.digests:
-        return (what, "it has to be pulled again")
+        return (what, "it has to be pulled again, if its registry still has it")
     return (what, "it was built here: no registry has it as far as the engine knows")

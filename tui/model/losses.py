@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tui.model.containers import Container
+from tui.model.containers import Container, ContainerState
 from tui.model.disk import LayerChanges, PrefixChange
 from tui.model.disk_items import Safety, container_seen
 from tui.model.environments import (
@@ -17,6 +17,9 @@ from tui.model.environments import (
     Origin,
 )
 from tui.model.units import format_bytes
+
+# File system hierarchy standard 3.0: what may go at any time, is made anew, or is a log.
+_FLEETING = ["/tmp", "/var/tmp", "/run", "/var/run", "/var/cache", "/var/log", "/var/lib/apt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def container_losses(
     changes: LayerChanges | None,
     size_bytes: int | None,
     sizes: Mapping[EnvironmentKey, EnvironmentSize] | None = None,
-    log_bytes: int | None = None,
+    log_bytes: int | None = 0,
 ) -> ContainerLosses:
     """What is lost with a container.
 
@@ -68,8 +71,10 @@ def container_losses(
     lines = [_environment_line(each, how, (sizes or {}).get(each.key)) for each, how in found]
     other = _other_changes(changes, [each.prefix for each, _ in found])
     lines += other
-    if log_bytes:
-        lines.append(f"its log, {format_bytes(log_bytes)}")
+    if container.state is ContainerState.CREATED:
+        log_bytes = 0
+    if log_bytes != 0:
+        lines.append("its log" if log_bytes is None else f"its log, {format_bytes(log_bytes)}")
     is_known = changes is not None and listing is not None and listing.problem is None
     if not is_known:
         lines.append(_unknown_line(listing, changes))
@@ -147,6 +152,12 @@ def _other_changes(changes: LayerChanges | None, prefixes: list[str]) -> list[st
     return [f"{_files(others)} in its writable layer ({', '.join(counts)} in all): {where}"]
 
 
+def _is_fleeting(changes: LayerChanges) -> bool:
+    """Whether all that was changed is where programs keep what they make again."""
+    counted = sum(count for path, count in changes.folders if _is_in_any(path or "/", _FLEETING))
+    return counted >= changes.count
+
+
 def _files(count: int) -> str:
     return "1 file or folder" if count == 1 else f"{count} files and folders"
 
@@ -180,9 +191,12 @@ def _judged(
         return Safety.DANGER, "what is in it is not known"
     if not is_known:
         return Safety.DANGER, "its environments could not all be listed"
+    if has_other and not _is_fleeting(changes):
+        return Safety.DANGER, f"{_files(changes.count)} that are nowhere else are lost with it"
     if has_other:
         size = f", {format_bytes(size_bytes)}" if size_bytes else ""
         return Safety.CHECK, f"{_files(changes.count)} changed in it{size}"
-    if log_bytes:
-        return Safety.CHECK, f"nothing was changed in it, but it has logged {format_bytes(log_bytes)}"
+    if log_bytes != 0:
+        size = "" if log_bytes is None else f", {format_bytes(log_bytes)}"
+        return Safety.CHECK, f"nothing was changed in it; its log is lost with it{size}"
     return Safety.SAFE, "nothing was changed in it"

@@ -158,13 +158,12 @@ def prune_plan(
     """
     keys: list[ItemKey] = []
     skipped: list[tuple[DiskItem, str]] = []
-    tags = {image.id: image.tags for image in facts.images or ()}
     for item in items:
         if not _is_meant(item, request):
             continue
         why = (
             (None if _waits_for_children(item) else item.why_not)
-            or _kept(item, request.keep, tags)
+            or _kept(item, request.keep)
             or _too_young(item, request.older_than_seconds, now)
             or _not_agreed(item, agreed)
         )
@@ -310,8 +309,8 @@ def _is_meant(item: DiskItem, request: PruneRequest) -> bool:
     return True
 
 
-def _kept(item: DiskItem, patterns: Sequence[str], tags: Mapping[str, Sequence[str]]) -> str | None:
-    names = image_names(tags.get(item.id, ())) if item.kind is DiskKind.IMAGE else (item.name,)
+def _kept(item: DiskItem, patterns: Sequence[str]) -> str | None:
+    names = (*image_names(item.references), item.name) if item.kind is DiskKind.IMAGE else (item.name,)
     for pattern in patterns:
         if any(fnmatchcase(name, pattern) for name in names):
             return f"kept: its name is like {pattern}"
@@ -322,6 +321,9 @@ def _too_young(item: DiskItem, seconds: float | None, now: float) -> str | None:
     if seconds is None:
         return None
     since = item.last_used_at if item.last_used_at is not None else item.created_at
+    if item.kind is DiskKind.CONTAINER and item.last_used_at is None and item.has_run:
+        # it was made long ago, and may have ended a minute ago
+        since = None
     if since is None:
         return "its age is not known"
     return None if now - since > seconds else "it is not that old"

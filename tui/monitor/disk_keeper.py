@@ -12,7 +12,7 @@ from tui import diagnostics
 from tui.model.disk import DiskPart
 from tui.model.disk_items import DiskKind, ItemKey, ReclaimPlan, ReclaimReport
 from tui.model.errors import EnvtuiError, ReadOnlyRefusal, ReclaimError
-from tui.monitor.disk_reading import look_into, with_look
+from tui.monitor.disk_reading import look_into, with_ends, with_look
 from tui.monitor.disk_watch import DiskWatch
 from tui.monitor.questions import Asking, Questions
 from tui.monitor.reclaiming import carry_out
@@ -181,6 +181,7 @@ class DiskKeeper:
 
         containers, _ = self._workstation.containers.containers()
         ids = {each_id for kind, each_id in keys if kind is DiskKind.CONTAINER}
+        containers = with_ends(self._workstation, containers, ids)
         for container in containers:
             if container.id in ids and not container.is_alive:
                 listing, changes = look_into(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tui import diagnostics
-from tui.model.containers import ContainerState
+from tui.model.containers import ContainerState, with_details
 from tui.model.disk import DiskFacts, DiskPart
 from tui.model.environments import EnvironmentKind, EnvironmentSize, ListedBy
 from tui.model.errors import Conflict, EnvtuiError, NoSuchContainer, ReadOnlyRefusal, ReclaimError
@@ -96,6 +96,31 @@ def read_facts(
         if is_cancelled():
             changed.wait_for(lambda: not open_parts - set(waiting), _CANCEL_SECONDS)
         return facts
+
+
+def with_ends(
+    workstation: Workstation, containers: Sequence[Container], ids: Collection[str] | None = None
+) -> list[Container]:
+    """The containers, those that stopped with when they did, which the engine's list does not tell.
+
+    Args:
+        workstation: the host's backends.
+        containers: all that the engine lists.
+        ids: of those that matter, None for all.
+    """
+    from tui.backends.parallel import in_parallel
+
+    def detailed(container: Container) -> Container:
+        matters = ids is None or container.id in ids
+        if not matters or container.is_alive or container.finished_at is not None:
+            return container
+        try:
+            return with_details(container, workstation.containers.details(container.id))
+        except EnvtuiError as error:
+            diagnostics.logger("disk").info("%s: no details: %s", container.id[:12], error.one_line())
+            return container
+
+    return in_parallel(detailed, containers, _LOOKS_AT_ONCE, "disk-ends")
 
 
 def look_into(

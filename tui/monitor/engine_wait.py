@@ -47,14 +47,15 @@ class EngineWait:
             if self._is_cancelled() or not self.wait(until):
                 return False
 
-    def holds(self, question: Callable[[], bool], seconds: float) -> bool:
+    def holds(self, question: Callable[[], bool], seconds: float, is_short: bool = False) -> bool:
         """Whether something comes to hold within so many seconds, or before it is called off.
 
-        Raises what the question raises.
+        A short wait is waited for to its end: what was under way is to be known. Raises what the question
+        raises.
         """
         until = time.monotonic() + seconds
         while not question():
-            if self._is_cancelled() or not self.wait(until):
+            if (self._is_cancelled() and not is_short) or not self.wait(until):
                 return False
         return True
 

@@ -218,7 +218,7 @@ class _Carrying:
             is_slow = isinstance(lost, EngineTimeout)
             seconds = until - time.monotonic() if is_slow else _SETTLE_SECONDS
             try:
-                is_gone = self._engine.holds(partial(_is_gone, reclaiming, item), seconds)
+                is_gone = self._engine.holds(partial(_is_gone, reclaiming, item), seconds, not is_slow)
             except EnvtuiError as error:
                 if is_lost(error):
                     continue

@@ -30,6 +30,8 @@ from tui.model.errors import EngineError, EngineRefused, EngineTimeout, ReclaimE
 
 # What an engine was at when the way to it was lost is done or given up by then.
 _SETTLED_SECONDS = 3.0
+# … and where only its answer did not come in time.
+_SLOW_SECONDS = 40.0
 _GENTLY = "noprune=1&force=0"
 
 
@@ -110,10 +112,11 @@ class ImageRemoval:
         except EngineError as error:
             if taken.tags or taken.digests:
                 error.detail += f"; taken from it by then: {', '.join((*taken.tags, *taken.digests))}"
-            if not isinstance(error, EngineTimeout):
-                taken.lost_at = time.monotonic()
-                with self._lock:
-                    self._left[item.id] = taken
+            # an engine that only did not answer may still be at it
+            later = _SLOW_SECONDS if isinstance(error, EngineTimeout) else 0.0
+            taken.lost_at = time.monotonic() + later
+            with self._lock:
+                self._left[item.id] = taken
             raise
         return Reclaimed(also_removed=tuple(taken.also))
 

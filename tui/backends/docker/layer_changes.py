@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -18,6 +19,10 @@ _FOLDERS_TOLD = 5
 _MARKS = frozenset({"conda-meta", "pyvenv.cfg"})
 # A flood of different folders must not fill the memory: those after so many are counted by their beginning.
 _FOLDERS_COUNTED = 10_000
+
+
+# Where packages of a Python are, in any prefix (sysconfig, schemes posix_prefix and posix_user).
+_SITE = re.compile(r"(/.+?)/lib/python[0-9][^/]*/site-packages/.")
 
 
 def layer_changes(
@@ -52,6 +57,9 @@ def layer_changes(
         # at a place that nobody thought of; what lies in one that is known is a part of that
         if is_mark and not any(is_in(folder, each) for each in by_length):
             unlisted[folder] = PrefixChange.MADE
+        elif (site := _SITE.match(change.path)) and holder_of(change.path, by_length) is None:
+            # packages came to one that the image has there
+            unlisted.setdefault(site[1], PrefixChange.CHANGED)
         holder = holder_of(change.path, by_length)
         if holder is not None:
             found.setdefault(holder, PrefixChange.CHANGED)

@@ -67,7 +67,8 @@ class DockerReclaiming:
             case DiskKind.CONTAINER:
                 return self._by_id("containers", item, "/json") is not None
             case DiskKind.VOLUME:
-                return self._volume(item) is not None
+                # another one of its name is one of which nobody can say whether it is the same
+                return self._requests.look(f"/volumes/{part(item.id)}") is not None
             case DiskKind.NETWORK:
                 return self._by_id("networks", item) is not None
             case DiskKind.BUILD_CACHE:

@@ -31,6 +31,7 @@ class ContainerLosses:
         reason: why it is so, in a few words.
         is_known: False where it could not be looked into, wholly or in part.
         seen: how it was, for `DiskItem.seen`.
+        mounted: environments that lie on what is mounted: they stay, unless a volume goes along.
     """
 
     container_id: str
@@ -40,6 +41,18 @@ class ContainerLosses:
     reason: str = ""
     is_known: bool = False
     seen: str = ""
+    mounted: tuple[Environment, ...] = ()
+
+
+def lies_on(container: Container, volume: str, environment: Environment) -> bool:
+    """Whether a mounted environment is on this volume; also where that can't be told."""
+    holding = [
+        (destination, source)
+        for source, _, destination in (each.rpartition(":") for each in container.mounts)
+        if destination and f"{environment.prefix}/".startswith(f"{destination.rstrip('/')}/")
+    ]
+    # of one mount within another the inner one holds it
+    return not holding or max(holding, key=lambda each: len(each[0]))[1] == volume
 
 
 def container_losses(
@@ -80,6 +93,7 @@ def container_losses(
         container_seen(
             container.state.value, container.finished_at, changes.fingerprint if changes is not None else ""
         ),
+        tuple(each for each in listing.environments if each.origin is Origin.MOUNT) if listing else (),
     )
 
 

@@ -15,7 +15,7 @@ from tui.model.environments import (
     Origin,
 )
 from tui.model.errors import EnvtuiError
-from tui.model.losses import ContainerLosses, container_losses
+from tui.model.losses import ContainerLosses, container_losses, lies_on
 
 LAB = Container("c" * 64, "lab", "image:1", "sha256:x", ContainerState.EXITED, finished_at=50.0)
 TRAIN = Environment(
@@ -122,3 +122,14 @@ def test_an_environment_that_only_the_changes_tell_of_is_one_line() -> None:
     assert found.lines[0] == "environment /projects/env, made in it"
     assert [each for each in found.lines if "environment" in each] == [found.lines[0]]
     assert (found.safety, found.reason) == (Safety.DANGER, "an environment is lost with it")
+
+
+def test_what_is_mounted_is_told_and_the_inner_mount_holds_it() -> None:
+    mounted = replace(TRAIN, origin=Origin.MOUNT)
+    assert losses(mounted, VISION).mounted == (mounted,)
+    lab = replace(LAB, mounts=("aaa:/opt", "named:/opt/envs", "bbb:/opt/env"))
+    assert lies_on(lab, "named", mounted)
+    assert not lies_on(lab, "aaa", mounted) and not lies_on(lab, "bbb", mounted)
+    assert lies_on(replace(LAB, mounts=("aaa:/opt/",)), "aaa", mounted)
+    # where nothing tells, it may be any
+    assert lies_on(LAB, "aaa", mounted)

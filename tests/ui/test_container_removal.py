@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.widgets import Button, Input, Static
 
 from tests.ui.desk import Desk, desk
+from tui.demo.catalogue import SCRATCH_VOLUME
+from tui.model.containers import Container
+from tui.model.disk import DiskFacts, DiskVolume
+from tui.model.environments import Environment, EnvironmentKind, EnvironmentList, Origin
 from tui.model.errors import EnvtuiError
 from tui.model.operations import Operation
 from tui.model.reclaim import Protection
-from tui.monitor.topics import JOBS
+from tui.monitor.known_disk import KnownDisk
+from tui.monitor.topics import DISK, JOBS
 from tui.ui.screens.export_folder import ExportFolderScreen
 from tui.ui.screens.main import MainScreen
 from tui.ui.screens.typed_confirm import TypedConfirmScreen
+from tui.workstation import Workstation
 
 SIZE = (120, 40)
 # a stopped one with an environment made in its layer, and base changed there
@@ -26,8 +33,8 @@ def words(at: Desk) -> str:
     return "\n".join(str(static.render()) for static in at.app.screen.query(Static))
 
 
-def is_ready(at: Desk) -> bool:
-    return not at.app.screen.query_one("#keep", Button).disabled
+def is_ready(at: Desk, button: str = "#keep") -> bool:
+    return not at.app.screen.query_one(button, Button).disabled
 
 
 async def asked(at: Desk, *names: str) -> TypedConfirmScreen:
@@ -129,6 +136,82 @@ class TestMeanwhile:
             await type_in(at, LOSING)
             await at.press("enter")
             await at.until(lambda: LOSING not in at.names)
+
+
+class TestAnonymousVolumes:
+    """What lies on them goes with them: it is listed, and its button asks for the name."""
+
+    @staticmethod
+    def on_a_volume(host: Workstation) -> Workstation:
+        """The stopped log-flood has an environment on its anonymous volume, and one elsewhere."""
+        backend: Any = host.environments
+        whole = backend.environments
+        stay = Environment("", "/data/envs/stay", "stay", EnvironmentKind.CONDA, origin=Origin.MOUNT)
+
+        def environments(container: Container, ask_inside: bool = True) -> EnvironmentList:
+            if container.name != "log-flood":
+                listed: EnvironmentList = whole(container, ask_inside)
+                return listed
+            mine = replace(stay, container_id=container.id, prefix="/scratch/envs/mine", name="mine")
+            return EnvironmentList(container.id, (mine, replace(stay, container_id=container.id)))
+
+        containers: Any = host.containers
+        listed_before = containers.containers
+
+        def containers_() -> Any:
+            found, count = listed_before()
+            return [
+                replace(each, mounts=(*each.mounts, "named:/data")) if each.name == "log-flood" else each
+                for each in found
+            ], count
+
+        containers.containers = containers_
+        backend.environments = environments
+        return host
+
+    async def test_what_lies_on_one_is_listed_and_asked_for_by_name(self) -> None:
+        async with desk(size=SIZE, change=self.on_a_volume) as at:
+            at.monitor.protection = Protection(owner="admin")
+            screen = await asked(at, "log-flood")
+            told = "\n".join(screen.question.lines)
+            assert "environment mine (/scratch/envs/mine) lies on it" in told
+            assert "stay" not in told
+            assert "1 environment that lies there too" in screen.question.consequence
+            assert is_ready(at)
+            assert not is_ready(at, "#volumes")
+            assert at.app.focused is not None and at.app.focused.id == "cancel"
+            await type_in(at, "log")
+            assert not is_ready(at, "#volumes")
+            await type_in(at, "log-flood")
+            assert is_ready(at, "#volumes")
+            screen.query_one("#volumes", Button).press()
+            await at.until(lambda: "log-flood" not in at.names)
+
+    async def test_its_size_is_told_where_it_is_known(self) -> None:
+        async with desk(size=SIZE) as at:
+            facts = DiskFacts(volumes=(DiskVolume(SCRATCH_VOLUME, size_bytes=3 << 30),))
+            at.monitor.store.put(DISK, KnownDisk(facts))
+            screen = await asked(at, "log-flood")
+            assert f"anonymous volume {SCRATCH_VOLUME[:12]}…  3.00 GiB" in "\n".join(screen.question.lines)
+
+    async def test_without_them_the_name_is_asked_for_no_more_than_before(self) -> None:
+        async with desk(size=SIZE, change=self.on_a_volume) as at:
+            at.monitor.protection = Protection(owner="admin")
+            await asked(at, "log-flood")
+            at.app.screen.query_one("#keep", Button).press()
+            await at.until(lambda: "log-flood" not in at.names)
+
+    async def test_what_lies_on_one_can_be_exported_first(self, tmp_path: Path) -> None:
+        async with desk(size=SIZE, change=self.on_a_volume) as at:
+            await asked(at, "log-flood")
+            at.app.screen.query_one("#export", Button).press()
+            await at.on(ExportFolderScreen)
+            at.app.screen.query_one(Input).value = str(tmp_path)
+            await at.press("enter")
+            screen = await at.on(TypedConfirmScreen)
+            assert "✓ mine" in "\n".join(screen.question.lines) or "✗ mine" in "\n".join(
+                screen.question.lines
+            )
 
 
 class TestWhose:

@@ -35,6 +35,7 @@ class ContainerLosses:
         is_known: False where it could not be looked into, wholly or in part.
         seen: how it was, for `DiskItem.seen`.
         is_work: environments or changed files go with it, or nobody knows; a log alone is none.
+        mounted: environments that lie on what is mounted: they stay, unless a volume goes along.
     """
 
     container_id: str
@@ -45,6 +46,18 @@ class ContainerLosses:
     is_known: bool = False
     seen: str = ""
     is_work: bool = True
+    mounted: tuple[Environment, ...] = ()
+
+
+def lies_on(container: Container, volume: str, environment: Environment) -> bool:
+    """Whether a mounted environment is on this volume; also where that can't be told."""
+    holding = [
+        (destination, source)
+        for source, _, destination in (each.rpartition(":") for each in container.mounts)
+        if destination and f"{environment.prefix}/".startswith(f"{destination.rstrip('/')}/")
+    ]
+    # of one mount within another the inner one holds it
+    return not holding or max(holding, key=lambda each: len(each[0]))[1] == volume
 
 
 def container_losses(
@@ -90,6 +103,7 @@ def container_losses(
             container.state.value, container.finished_at, changes.fingerprint if changes is not None else ""
         ),
         bool(found or other) or not is_known,
+        tuple(each for each in listing.environments if each.origin is Origin.MOUNT) if listing else (),
     )
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import App
 
 from tui.model.containers import Container, ContainerDetails
 from tui.model.disk_items import Safety
+from tui.model.environments import Environment
 from tui.model.errors import EnvtuiError
 from tui.model.gpu_rows import GpuOwners, holders
-from tui.model.losses import ContainerLosses, container_losses
+from tui.model.losses import ContainerLosses, container_losses, lies_on
 from tui.model.operations import Operation, Plan, counted, plan
 from tui.model.units import format_bytes
 from tui.monitor.questions import Asking
 from tui.monitor.store import Store
-from tui.monitor.topics import CONTAINERS, ENVIRONMENTS, GPU_OWNERS, GPUS
+from tui.monitor.topics import CONTAINERS, DISK, ENVIRONMENTS, GPU_OWNERS, GPUS
 from tui.ui.bridge import Bridge
+from tui.ui.exporting import export_first, exported_lines
 from tui.ui.text import printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 # What a dialog shows of a container with a hundred environments.
 _MOST_LINES = 40
+_WITH_VOLUMES = "Remove with anonymous volumes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,27 @@ class Removal:
         """Whether one has an anonymous volume."""
         return any(each.anonymous_volumes for each in self.details.values())
 
+    @property
+    def volume_names(self) -> tuple[str, ...]:
+        """Names that have to be typed before volumes go along: nobody knows all that is on them."""
+        return tuple(each.name for each in self.containers if self.details[each.id].anonymous_volumes)
+
+    @property
+    def on_volumes(self) -> tuple[tuple[Container, Environment], ...]:
+        """Environments that are lost when anonymous volumes go along."""
+        return tuple(
+            (each, environment)
+            for each in self.containers
+            for environment in self.losses[each.id].mounted
+            if any(lies_on(each, name, environment) for name in self.details[each.id].anonymous_volumes)
+        )
+
+    @property
+    def losing(self) -> tuple[tuple[Container, Environment], ...]:
+        """Environments that are lost, with their containers; those on anonymous volumes too."""
+        lost = ((each, found) for each in self.containers for found, _ in self.losses[each.id].environments)
+        return (*lost, *self.on_volumes)
+
     def is_as(self, other: Removal) -> bool:
         """Whether the same would be lost: of containers that run, files come and go all the time."""
         return all(self._lost_with(each) == other._lost_with(each) for each in self.containers)
@@ -68,7 +91,9 @@ class Removal:
         losses, details = self.losses[container.id], self.details[container.id]
         environments = {(each.prefix, how) for each, how in losses.environments}
         told = () if container.is_alive else losses.lines
-        return details.state, details.anonymous_volumes, losses.safety, losses.is_known, environments, told
+        mounted = {each.prefix for each in losses.mounted} if details.anonymous_volumes else set()
+        volumes = details.anonymous_volumes, mounted
+        return details.state, volumes, losses.safety, losses.is_known, environments, told
 
 
 def remove(
@@ -205,77 +230,28 @@ def _ask(
 
     choices = [Choice("keep", "Remove")]
     if removal.has_volumes:
-        choices.append(Choice("volumes", "Remove with anonymous volumes"))
+        choices.append(Choice("volumes", _WITH_VOLUMES))
     question = Question(
         title=f"Remove {printable(counted(removal.containers))}?",
         lines=removal_lines(removal, bridge.monitor.store),
         consequence=_consequence(removal),
         choices=tuple(choices),
     )
-    can_export = bridge.monitor.workstation.records is not None and any(
-        each.environments for each in removal.losses.values()
-    )
+    can_export = bridge.monitor.workstation.records is not None and bool(removal.losing)
     others = (Choice("export", "Export environments first…"),) if can_export else ()
+
+    def exported(made: tuple[ExportedEnvironment, ...] | None) -> None:
+        again = removal if made is None else replace(removal, exported=made)
+        _ask(app, bridge, again, submit, tell)
 
     def answered(choice: str | None) -> None:
         if choice == "export":
-            _export(app, bridge, removal, lambda again: _ask(app, bridge, again, submit, tell))
+            export_first(app, bridge, removal.losing, counted(removal.containers), exported)
         elif choice is not None:
             _remove_unchanged(app, bridge, removal, choice == "volumes", submit, tell)
 
-    app.push_screen(TypedConfirmScreen(question, removal.typed, others), answered)
-
-
-def _export(app: App[None], bridge: Bridge, removal: Removal, done: Callable[[Removal], None]) -> None:
-    """Ask for a folder, write a file for each environment, then go on with what was written."""
-    from tui.monitor.environment_exporting import export_all
-    from tui.ui.screens.export_folder import ExportFolderScreen
-    from tui.ui.screens.save_log import safe_name
-    from tui.ui.screens.waiting import WaitingScreen
-
-    wanted = [
-        (container, environment)
-        for container in removal.containers
-        for environment, _ in removal.losses[container.id].environments
-    ]
-
-    def chosen(folder: Path | None) -> None:
-        if folder is None:
-            done(removal)
-            return
-        asking = Asking()
-
-        def begin(answered: Callable[[tuple[ExportedEnvironment, ...]], None]) -> Callable[[], None]:
-            bridge.ask(
-                lambda: export_all(
-                    wanted, folder, bridge.monitor.records, safe_name, lambda: asking.is_cancelled
-                ),
-                answered,
-                lambda error: answered(_all_failed(wanted, error)),
-            )
-            return asking.cancel
-
-        words = f"Writing {len(wanted)} file{'' if len(wanted) == 1 else 's'}"
-        app.push_screen(
-            WaitingScreen("Export environments", words, begin),
-            lambda exported: done(replace(removal, exported=exported or ())),
-        )
-
-    proposal = _working_folder() / f"{safe_name(counted(removal.containers))}-environments"
-    app.push_screen(ExportFolderScreen(proposal, len(wanted)), chosen)
-
-
-def _all_failed(
-    wanted: Sequence[tuple[Container, object]], error: EnvtuiError
-) -> tuple[ExportedEnvironment, ...]:
-    from tui.model.environments import Environment
-    from tui.monitor.environment_exporting import ExportedEnvironment
-
-    return tuple(
-        ExportedEnvironment(container, environment, error=error)
-        for container, environment in wanted
-        if isinstance(environment, Environment)
-    )
+    further = {"volumes": removal.volume_names}
+    app.push_screen(TypedConfirmScreen(question, removal.typed, others, further), answered)
 
 
 def removal_lines(removal: Removal, store: Store) -> tuple[str, ...]:
@@ -293,18 +269,25 @@ def removal_lines(removal: Removal, store: Store) -> tuple[str, ...]:
         if len(losses.lines) > _MOST_LINES:
             lines.append(f"    ▲ and {len(losses.lines) - _MOST_LINES} more")
         lines += [f"    ▲ {line}" for line in _held_memory(each, store)]
-        lines += [
-            f"    anonymous volume {printable(name[:12])}…"
-            for name in removal.details[each.id].anonymous_volumes
-        ]
-    for exported in removal.exported:
-        name = printable(exported.environment.label)
-        if exported.path is not None:
-            lines.append(f"✓ {name} is exported: {printable(str(exported.path))}")
-            lines += [f"    not carried: {printable(line)}" for line in exported.cannot_be_carried[:5]]
-        elif exported.error is not None:
-            lines.append(f"✗ {name} is not exported: {printable(exported.error.one_line())}")
+        for name in removal.details[each.id].anonymous_volumes:
+            lines += _volume_lines(each, name, losses, store)
+    lines += exported_lines(removal.exported)
     return tuple(lines)
+
+
+def _volume_lines(container: Container, name: str, losses: ContainerLosses, store: Store) -> list[str]:
+    """An anonymous volume, and what is known to lie on it."""
+    known = store.value(DISK)
+    volumes = known.facts.volumes or () if known is not None else ()
+    size = next((each.size_bytes for each in volumes if each.name == name), None)
+    on_it = [each for each in losses.mounted if lies_on(container, name, each)]
+    lines = [f"    anonymous volume {printable(name[:12])}…" + (f"  {format_bytes(size)}" if size else "")]
+    for each in on_it[:_MOST_LINES]:
+        where = f"{each.name} ({each.prefix})" if each.name else each.prefix
+        lines.append(f"      ▲ environment {printable(where)} lies on it")
+    if len(on_it) > _MOST_LINES:
+        lines.append(f"      ▲ and {len(on_it) - _MOST_LINES} more")
+    return lines
 
 
 def _consequence(removal: Removal) -> str:
@@ -313,6 +296,13 @@ def _consequence(removal: Removal) -> str:
         f"{'Its writable layer goes' if one else 'Their writable layers go'} for good: "
         "files and environments made inside that are not on a volume."
     )
+    if removal.has_volumes:
+        count = len(removal.on_volumes)
+        also = f", {count} environment{'' if count == 1 else 's'} that lie{'s' * (count == 1)} there too"
+        words += (
+            f" “{_WITH_VOLUMES}” takes all that is on these volumes as well{also if count else ''}: "
+            "it asks for the name."
+        )
     if any(not each.is_known for each in removal.losses.values()):
         words += " What would be lost is not wholly known."
     if removal.has_changed:
@@ -335,11 +325,3 @@ def _held_memory(container: Container, store: Store) -> list[str]:
     held = format_bytes(sum(each.process.memory_bytes.value or 0 for each in own))
     gpus = ", ".join(sorted({str(each.gpu.index) for each in own}))
     return [f"its processes hold {held} on GPU {gpus}: they die"]
-
-
-def _working_folder() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:
-        # it was removed under us
-        return Path("~").expanduser()

@@ -131,7 +131,9 @@ class ScriptedDisk:
         return self._read(DiskPart.BUILD_CACHE, self.records, is_cancelled)
 
     def logs(self, containers: Sequence[Container], is_cancelled: Callable[[], bool]) -> Sequence[LogFile]:
-        return self._read(DiskPart.LOGS, [LogFile(container_id("running"), "/l", 30 * MIB)], is_cancelled)
+        sizes = {container_id("running"): 30 * MIB}
+        told = [LogFile(each.id, "/l", sizes.get(each.id, 0)) for each in containers]
+        return self._read(DiskPart.LOGS, told, is_cancelled)
 
     def file_systems(
         self, containers: Sequence[Container], is_cancelled: Callable[[], bool]
@@ -231,7 +233,7 @@ def scripted_station(disk: ScriptedDisk) -> Workstation:
     from tui.model.disk import PrefixChange
 
     disk.changes = {
-        container_id("exited"): LayerChanges(container_id("exited"), 3, 1, 0, (("/work", 4),), {}, "x"),
+        container_id("exited"): LayerChanges(container_id("exited"), 3, 1, 0, (("/tmp", 4),), {}, "x"),
         made: LayerChanges(made, 900, 0, 0, (), {vision.prefix: PrefixChange.MADE}, "m"),
         container_id("untouched"): LayerChanges(container_id("untouched"), fingerprint="u"),
     }

@@ -57,7 +57,12 @@ def test_other_files_are_counted_with_where_they_are() -> None:
     assert found.lines == (
         "6 files and folders in its writable layer (5 added, 1 deleted in all): /root (4), /data/x (2)",
     )
-    assert (found.safety, found.reason) == (Safety.CHECK, "6 files and folders changed in it, 2.00 KiB")
+    assert (found.safety, found.reason) == (
+        Safety.DANGER,
+        "6 files and folders that are nowhere else are lost with it",
+    )
+    fleeting = losses(TRAIN, added=2, folders=(("/tmp/x", 1), ("/var/log", 1)))
+    assert (fleeting.safety, fleeting.reason) == (Safety.CHECK, "2 files and folders changed in it, 2.00 KiB")
 
 
 def test_files_beside_environments() -> None:
@@ -112,7 +117,7 @@ def test_a_log_is_lost_too() -> None:
     assert found.lines == ("its log, 3.00 GiB",)
     assert (found.safety, found.reason) == (
         Safety.CHECK,
-        "nothing was changed in it, but it has logged 3.00 GiB",
+        "nothing was changed in it; its log is lost with it, 3.00 GiB",
     )
 
 

@@ -117,7 +117,10 @@ class TestImages:
         assert (old.safety, old.loses) == (Safety.SAFE, ())
         assert items["built:1"].safety is Safety.CHECK
         assert "no registry has it" in items["built:1"].loses[1]
-        assert items["pulled:1"].loses == ("the only tag of it: pulled:1", "it has to be pulled again")
+        assert items["pulled:1"].loses == (
+            "the only tag of it: pulled:1",
+            "it has to be pulled again, if its registry still has it",
+        )
         assert safe_keys(tuple(items.values())) == {old.key}
 
     def test_steps_of_a_build_go_after_the_last_that_stands_on_them(self) -> None:
@@ -188,7 +191,10 @@ class TestTheRest:
         assert "environment e (/opt/e), made in it" in items["off"].loses[0]
         assert (items["run"].why_not, items["run"].reclaimable_bytes) == ("it runs", 0)
         assert (items["new"].safety, items["new"].reason) == (Safety.DANGER, "what is in it is not known")
-        assert (items["clean"].safety, items["clean"].loses) == (Safety.SAFE, ())
+        assert (items["clean"].safety, items["clean"].loses) == (Safety.CHECK, ("its log",))
+        quiet = replace(facts, logs=(LogFile(clean.id, size_bytes=0),))
+        found = {each.key: each for each in disk_items(quiet, (clean,), Protection(), NOW)}
+        assert found[DiskKind.CONTAINER, clean.id].safety is Safety.SAFE
 
     def test_volumes_networks_and_logs(self) -> None:
         facts = DiskFacts(

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.making import full_id, make_details
 from tui.model.containers import Container, ContainerDetails, ContainerEvent
-from tui.model.errors import EngineLost, EngineTimeout, EnvtuiError
+from tui.model.errors import EngineLost, EngineTimeout, EnvtuiError, NoSuchContainer
 from tui.model.hosts import EngineInfo, FileSystemSpace
 from tui.model.operations import Step
 from tui.model.processes import ProcessTable
@@ -109,6 +109,8 @@ class ScriptedHost:
         self.may_tell.wait()
         if container_id in self.details_failures:
             raise self.details_failures[container_id]
+        if container_id not in self.told:
+            raise NoSuchContainer("There is no such container", container_id[:12], status=404)
         return self.told[container_id]
 
     def inspect(self, container_id: str) -> Mapping[str, Any]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # A look into a container that is called off has to end there, too.
 _STOP_SECONDS = 3.0
+# Removing an image takes a second or two; a layer of a terabyte goes on in the engine by itself.
+_FINISH_SECONDS = 10.0
 
 #: What has to be read anew when something of a kind was removed, besides what the file systems say.
 _TOUCHED: Mapping[DiskKind, tuple[DiskPart, ...]] = {
@@ -168,9 +170,13 @@ class DiskKeeper:
             self._cancelled.set()
 
     def stop(self) -> None:
-        """End; what the engine has begun it finishes."""
+        """End; the item under way is waited for: an image is not left between tags and layers."""
         self.cancel()
         self._watch.stop()
+        with self._lock:
+            under_way = self._reclaim
+        if under_way is not None and under_way is not threading.current_thread():
+            under_way.join(_FINISH_SECONDS)
         self._questions.stop(_STOP_SECONDS)
 
     # -- questions

@@ -58,6 +58,9 @@ def build_keymap(settings: Settings, read_only: bool) -> Keymap:
     return Keymap(scopes, overrides)
 
 
+_QUIT_QUESTION = "Quit while jobs are under way?"
+
+
 class EnvtuiApp(App[None]):
     """Knows nobody's business: the monitor finds out, the panes show."""
 
@@ -146,18 +149,16 @@ class EnvtuiApp(App[None]):
             running.append("An environment is being carried over: nothing of it will be there")
         if self.monitor.disk is not None and self.monitor.disk.is_running:
             running.append("Things are being removed from the disk: what has not begun will stay")
-        if self.monitor.disk is not None and self.monitor.disk.is_running:
-            running.append("Disk space is being reclaimed: the item under way is finished, the rest stays")
         if not running:
             self.exit()
             return
         from tui.ui.screens.confirm import Choice, ConfirmScreen, Question
 
-        if isinstance(self.screen, ConfirmScreen):
+        if isinstance(self.screen, ConfirmScreen) and self.screen.question.title == _QUIT_QUESTION:
             self.exit()
             return
         question = Question(
-            "Quit while jobs are under way?",
+            _QUIT_QUESTION,
             tuple(printable(title) for title in running),
             "What the engine has begun it ends; steps that have not begun are not done.",
             (Choice("quit", "Quit"),),

@@ -8,6 +8,12 @@ from tui.model.disk_items import SKIPPED_STATES, OutcomeState, ReclaimPlan, Recl
 from tui.monitor.topics import Snapshot
 
 
+def _title(report: ReclaimReport, has_failed: bool) -> str:
+    if not any(each.state is OutcomeState.REMOVED for each in report.outcomes):
+        return "Nothing was removed"
+    return "Reclaimed, but not all" if has_failed else "Reclaimed"
+
+
 class ReclaimEndings:
     """A toast for each removal that ends, once."""
 
@@ -35,7 +41,7 @@ class ReclaimEndings:
         has_failed = any(each.state not in fine for each in report.outcomes)
         self._app.notify(
             f"{outcome_counts(report)}\n{freed_words(report)}\nD, then J shows each",
-            title="Reclaimed" if not has_failed else "Reclaimed, but not all",
+            title=_title(report, has_failed),
             severity="error" if has_failed else "information",
             timeout=10,
             markup=False,

@@ -252,6 +252,8 @@ class DiskScreen(ActionScreen):
             left.append((words, "bad"))
         if pane.hidden_marks:
             left.append((f" {count_words(pane.hidden_marks, 'mark')} hidden by the filter: left out", "warn"))
+        if pane.marks_elsewhere:
+            left.append((f" {pane.marks_elsewhere} of them of other kinds", "muted"))
         if plan.skipped:
             left.append((f" {len(plan.skipped)} left out", "warn"))
         if not self.bridge.monitor.read_only:

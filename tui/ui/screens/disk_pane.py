@@ -265,6 +265,14 @@ class DiskPane(TablePane[DiskRow]):
         return frozenset(row.item.key for row in chosen if row.item is not None)
 
     @property
+    def marks_elsewhere(self) -> int:
+        """Marks of kinds that are not listed now: they are part of the plan."""
+        if self.kind is None:
+            return 0
+        others = {row.key for row in self.items if row.item is not None and row.item.kind is not self.kind}
+        return len(self.marked & others)
+
+    @property
     def hidden_marks(self) -> int:
         """Marks that a filter hides: they are not part of the plan."""
         return len(self.marked) - len(self.reclaim_keys()) if self.marked else 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -9,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from tui.model.disk_items import DiskItem, ReclaimPlan, Safety
+from tui.ui.exporting import exported_lines
 from tui.ui.screens.disk_words import (
     KIND_WORDS,
     SAFETY_PARTS,
@@ -19,16 +23,24 @@ from tui.ui.screens.disk_words import (
     typed_name,
 )
 from tui.ui.screens.text import Line
-from tui.ui.text import fit, fit_middle, printable
+from tui.ui.text import fit, fit_middle, printable, width_of
 from tui.ui.widgets.line_bar import LineBar
 from tui.ui.widgets.line_view import LineView
 from tui.ui.widgets.tones import TONE_CLASSES
 
+if TYPE_CHECKING:
+    from tui.monitor.environment_exporting import ExportedEnvironment
+
+# Of a name before its input; the whole of it stands above.
+_LABEL_CELLS = 40
 _KIND_CELLS, _SAFETY_CELLS, _SIZE_CELLS, _ID_CELLS = 10, 9, 10, 13
 
 
-def plan_lines(plan: ReclaimPlan, width: int) -> list[Line]:
-    """What goes, a line an item with what is lost below it; then what is left out, with the reason."""
+def plan_lines(plan: ReclaimPlan, width: int, exported: Sequence[ExportedEnvironment] = ()) -> list[Line]:
+    """What goes, a line an item with what is lost below it; then what is left out, with the reason.
+
+    `exported` is what became of environments that were exported before.
+    """
     name_cells = max(12, width - _KIND_CELLS - _SAFETY_CELLS - _SIZE_CELLS - _ID_CELLS - 4)
     lines: list[Line] = [
         [(f" {count_words(len(plan.items), 'item')} will be removed, nothing else:", "strong")]
@@ -46,9 +58,15 @@ def plan_lines(plan: ReclaimPlan, width: int) -> list[Line]:
                 (fit(size_words(item.reclaimable_bytes), _SIZE_CELLS - 1, align_right=True), ""),
             ]
         )
+        if item.safety is Safety.DANGER:
+            # what has to be typed has to be read, too
+            lines += [[("   ", ""), (part, "strong")] for part in _whole_name(item, name_cells, width - 4)]
         if item.reason and item.safety is not Safety.SAFE:
             lines.append([(f"   {printable(item.reason)}", "muted")])
         lines += [[("   lost: ", "warn"), (printable(each), "")] for each in item.loses]
+    if exported:
+        lines.append([("", "")])
+        lines += [[(f" {line}", "")] for line in exported_lines(exported)]
     lines += [[("", "")], [(f" Together {plan_total(plan)}", "strong")]]
     if not plan.is_exact:
         lines.append([(" Of some the size is not known: it may be more or less.", "muted")])
@@ -60,6 +78,20 @@ def plan_lines(plan: ReclaimPlan, width: int) -> list[Line]:
             for item, reason in plan.skipped
         ]  # fmt: skip
     return lines
+
+
+def _whole_name(item: DiskItem, cells: int, width: int) -> list[str]:
+    """All of a name that its line has no room for, in pieces that the screen has room for."""
+    name = printable(typed_name(item))
+    if width_of(name) <= min(cells, _LABEL_CELLS):
+        return []
+    pieces, piece = [], ""
+    for character in name:
+        if width_of(piece + character) > max(20, width):
+            pieces.append(piece)
+            piece = ""
+        piece += character
+    return [*pieces, piece]
 
 
 class DiskPlanScreen(ModalScreen[bool]):
@@ -76,10 +108,16 @@ class DiskPlanScreen(ModalScreen[bool]):
         ("pagedown", "move('pagedown')"),
     ]
 
-    def __init__(self, plan: ReclaimPlan) -> None:
-        """Args: what will be done."""
+    def __init__(
+        self, plan: ReclaimPlan, exported: Sequence[ExportedEnvironment] = (), can_export: bool = False
+    ) -> None:
+        """Args: what will be done; what was exported before; whether environments go that can be exported."""
         super().__init__(classes="text-screen")
         self.plan = plan
+        self._exported = exported
+        self._can_export = can_export
+        #: it was closed for an export, after which it is asked again
+        self.wants_export = False
         self.dangers: tuple[DiskItem, ...] = tuple(
             each for each in plan.items if each.safety is Safety.DANGER
         )
@@ -100,6 +138,8 @@ class DiskPlanScreen(ModalScreen[bool]):
                             yield Input(id=f"typed-{number}", compact=True, select_on_focus=False)
             with Horizontal(classes="dialog-buttons plan-buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
+                if self._can_export:
+                    yield Button("Export environments first…", id="export", compact=True)
                 yield Button(
                     f"Remove {count_words(len(self.plan.items), 'item')}",
                     id="go",
@@ -116,11 +156,11 @@ class DiskPlanScreen(ModalScreen[bool]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Names get what room there is."""
-        self.query_one(LineView).show(plan_lines(self.plan, event.size.width))
+        self.query_one(LineView).show(plan_lines(self.plan, event.size.width, self._exported))
 
     @staticmethod
     def _label(item: DiskItem) -> str:
-        return f"{KIND_WORDS[item.kind]} {fit_middle(printable(typed_name(item)), 40).rstrip()}: "
+        return f"{KIND_WORDS[item.kind]} {fit_middle(printable(typed_name(item)), _LABEL_CELLS).rstrip()}: "
 
     def _is_right(self, number: int) -> bool:
         wanted = typed_name(self.dangers[number])
@@ -159,6 +199,7 @@ class DiskPlanScreen(ModalScreen[bool]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Close with the choice."""
         event.stop()
+        self.wants_export = event.button.id == "export"
         self.dismiss(event.button.id == "go" and not self._missing())
 
     def action_cancel(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult
@@ -11,15 +11,22 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.model.disk_items import ItemKey, ReclaimPlan
+from tui.model.disk_items import DiskKind, ItemKey, ReclaimPlan
 from tui.model.errors import EnvtuiError
+from tui.model.losses import container_losses
+from tui.monitor.topics import CONTAINERS, DISK
 from tui.ui.bridge import Bridge
 from tui.ui.changes import tell
+from tui.ui.exporting import export_first
 from tui.ui.text import printable
 
 if TYPE_CHECKING:
+    from tui.model.containers import Container
+    from tui.model.environments import Environment
     from tui.monitor.disk_keeper import DiskKeeper
+    from tui.monitor.environment_exporting import ExportedEnvironment
     from tui.monitor.questions import Asking
+    from tui.monitor.store import Store
 
 
 def ask_to_reclaim(
@@ -38,10 +45,23 @@ def ask_to_reclaim(
         return
 
     def planned(plan: ReclaimPlan | None) -> None:
+        if plan is not None:
+            ask(plan, ())
+
+    def ask(plan: ReclaimPlan, exported: Sequence[ExportedEnvironment]) -> None:
         from tui.ui.screens.disk_plan import DiskPlanScreen
 
-        if plan is not None:
-            app.push_screen(DiskPlanScreen(plan), lambda agreed: _begin(plan) if agreed else None)
+        losing = lost_environments(plan, bridge.monitor.store)
+        can_export = bool(losing) and bridge.monitor.workstation.records is not None
+        screen = DiskPlanScreen(plan, exported, can_export)
+
+        def answered(agreed: bool | None) -> None:
+            if screen.wants_export:
+                export_first(app, bridge, losing, "reclaimed", lambda written: ask(plan, written or exported))
+            elif agreed:
+                _begin(plan)
+
+        app.push_screen(screen, answered)
 
     def _begin(plan: ReclaimPlan) -> None:
         from tui.ui.screens.disk_job import DiskJobScreen
@@ -55,6 +75,31 @@ def ask_to_reclaim(
         app.push_screen(DiskJobScreen(bridge, plan))
 
     app.push_screen(DiskPlanningScreen(keys, keeper, bridge), planned)
+
+
+def lost_environments(plan: ReclaimPlan, store: Store) -> list[tuple[Container, Environment]]:
+    """The environments that a plan takes, with their containers, as far as they are known."""
+    known = store.value(DISK)
+    if known is None:
+        return []
+    facts = known.facts
+    containers = {each.id: each for each in store.value(CONTAINERS) or ()}
+    found: list[tuple[Container, Environment]] = []
+    for item in plan.items:
+        container = containers.get(item.container_id)
+        listing = facts.environments.get(item.container_id)
+        if container is None or listing is None:
+            continue
+        if item.kind is DiskKind.CONTAINER:
+            losses = container_losses(container, listing, facts.layers.get(container.id), None)
+            found += [(container, each) for each, _ in losses.environments]
+        elif item.kind is DiskKind.ENVIRONMENT:
+            found += [
+                (container, each)
+                for each in listing.environments
+                if item.id == f"{container.id}:{each.prefix}"
+            ]
+    return found
 
 
 class DiskPlanningScreen(ModalScreen[ReclaimPlan | None]):

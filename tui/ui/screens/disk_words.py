@@ -12,6 +12,7 @@ from tui.model.disk_items import (
     ReclaimReport,
     Safety,
 )
+from tui.model.printable import printable
 from tui.model.units import format_age, format_bytes
 from tui.ui.widgets.line_bar import Part
 
@@ -161,4 +162,6 @@ def freed_words(report: ReclaimReport) -> str:
     before, after = report.free_before_bytes, report.free_after_bytes
     if before is not None and after is not None:
         told.append(f"free on disk {format_bytes(before)} → {format_bytes(after)}")
+    if report.note:
+        told.append(printable(report.note))
     return " · ".join(told)

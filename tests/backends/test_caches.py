@@ -46,6 +46,17 @@ def filled(folder: Path, size: int = 100_000) -> Path:
     return folder
 
 
+def of_pip(folder: Path, size: int = 100_000) -> Path:
+    filled(folder / "http", size)
+    return folder
+
+
+def of_uv(folder: Path, size: int = 100_000) -> Path:
+    filled(folder / "archive-v0", size)
+    (folder / "CACHEDIR.TAG").touch()
+    return folder
+
+
 def at(answer: CacheAnswer, path: Path) -> FoundCache:
     return next(each for each in answer.caches if each.path == str(path))
 
@@ -53,8 +64,8 @@ def at(answer: CacheAnswer, path: Path) -> FoundCache:
 @pytest.mark.parametrize("shell", SHELLS)
 class TestScript:
     def test_names_may_hold_any_byte(self, shell: Sequence[str], tmp_path: Path) -> None:
-        cache = filled(tmp_path / HOSTILE)
-        (cache / HOSTILE).write_bytes(b"x" * 5000)
+        cache = of_pip(tmp_path / HOSTILE)
+        (cache / "http" / HOSTILE).write_bytes(b"x" * 5000)
         found = at(told(shell, PIP_CACHE_DIR=os.fsencode(cache).decode("utf-8", "surrogateescape")), cache)
         assert found.owner == "pip" and found.user == str(os.getuid()) and found.is_writable
         assert found.own_bytes(None) is not None and (found.own_bytes(None) or 0) >= 105_000
@@ -63,10 +74,11 @@ class TestScript:
     def test_an_inode_counts_once_and_one_with_a_name_elsewhere_gives_nothing(
         self, shell: Sequence[str], tmp_path: Path
     ) -> None:
-        cache = filled(tmp_path / "cache", 200_000)
-        os.link(cache / "sub/file", cache / "again")
-        (cache / "linked").write_bytes(b"y" * 300_000)
-        os.link(cache / "linked", tmp_path / "elsewhere")
+        cache = of_uv(tmp_path / "cache", 200_000)
+        bucket = cache / "archive-v0"
+        os.link(bucket / "sub/file", bucket / "again")
+        (bucket / "linked").write_bytes(b"y" * 300_000)
+        os.link(bucket / "linked", tmp_path / "elsewhere")
         found = at(told(shell, UV_CACHE_DIR=str(cache)), cache)
         size, own = found.size_bytes, found.own_bytes(None)
         assert size is not None and own is not None
@@ -94,12 +106,29 @@ class TestScript:
 
     def test_caches_in_homes_and_of_variables_once_each(self, shell: Sequence[str], tmp_path: Path) -> None:
         home = tmp_path / "home"
-        filled(home / ".cache/pip")
-        filled(home / ".cache/uv")
+        of_pip(home / ".cache/pip")
+        of_uv(home / ".cache/uv")
         (tmp_path / "link").symlink_to(home / ".cache")
         answer = told(shell, HOME=str(home), XDG_CACHE_HOME=str(tmp_path / "link"))
         mine = [each for each in answer.caches if each.path.startswith(str(tmp_path))]
         assert sorted(each.owner for each in mine) == ["pip", "uv"]
+
+    def test_a_folder_with_anything_else_in_it_is_no_cache(
+        self, shell: Sequence[str], tmp_path: Path
+    ) -> None:
+        models, work, home = tmp_path / "models", tmp_path / "work", tmp_path / "home"
+        of_uv(models)
+        filled(models / "huggingface")
+        of_pip(work)
+        filled(work / "runs")
+        (home / "builds/pkgs").mkdir(parents=True)
+        (home / "builds/pkgs/dataset.tar.bz2").touch()
+        filled(home / "notes/pkgs")
+        (home / "notes/pkgs/cache").touch()
+        filled(home / ".cache/uv")
+        filled(home / ".cache/pip")
+        answer = told(shell, HOME=str(home), UV_CACHE_DIR=str(models), PIP_CACHE_DIR=str(work))
+        assert [each.path for each in answer.caches if each.path.startswith(str(tmp_path))] == []
 
     def test_programs_that_clean_are_told(self, shell: Sequence[str], tmp_path: Path) -> None:
         (tmp_path / "bin").mkdir()

@@ -148,7 +148,11 @@ def test_without_a_program_that_cleans_it_the_reason_is_told(change_box: ChangeB
     box = change_box
     container = box.run()
     box.shell(container, _FILL, "/root/.cache/pip")
-    box.shell(container, 'mkdir -p /root/.cache/uv && echo x >/root/.cache/uv/x && rm "$1"', UV)
+    box.shell(
+        container,
+        'cd /root/.cache && mkdir -p uv/simple-v1 && echo x >uv/simple-v1/x && : >uv/CACHEDIR.TAG && rm "$1"',
+        UV,
+    )
     listed = list(box.listed(container).values())
     found = {each.path: each for each in ContainerCaches(box.docker).caches(container, listed, lambda: False)}
     uv = found["/root/.cache/uv"]

@@ -248,6 +248,10 @@ class Making:
             why_not = "nothing in the container cleans it"
         elif why_not is None and container.state is not ContainerState.RUNNING:
             why_not = f"its container is {container.state}"
+        elif why_not is None:
+            why_not = self._lies_in(container, cache)
+        # what is linked into it breaks; only uv is asked to link so by a mere variable (UV_LINK_MODE)
+        is_linked = cache.owner == "uv"
         return DiskItem(
             DiskKind.CACHE,
             f"{container.id}:{cache.path}",
@@ -256,15 +260,32 @@ class Making:
             0 if why_not is not None else cache.reclaimable_bytes,
             None,
             cache.modified_at,
-            Safety.CHECK if cache.origin is Origin.MOUNT else Safety.SAFE,
+            Safety.CHECK if cache.origin is Origin.MOUNT or is_linked else Safety.SAFE,
             why_not
             or f"{cache.owner} fetches again what it needs"
             + ("; others may have it mounted, too" if cache.origin is Origin.MOUNT else ""),
-            (),
+            ("environments that were made with links into it (UV_LINK_MODE=symlink) break",)
+            if is_linked
+            else (),
             why_not,
             container.id,
             change=cache.change,
         )
+
+    def _lies_in(self, container: Container, cache: InsideCache) -> str | None:
+        """That something else is in a cache, which would go with it."""
+        folder = f"{cache.path.rstrip('/')}/"
+        listing = self._facts.environments.get(container.id)
+        for each in listing.environments if listing is not None else ():
+            if f"{each.prefix.rstrip('/')}/".startswith(folder):
+                return f"environment {each.label} is in it"
+        for other in self._facts.caches.get(container.id, ()):
+            if other.path != cache.path and f"{other.path}/".startswith(folder):
+                return f"another cache is in it: {other.path}"
+        for mount in container.mounts:
+            if mount.partition(":")[2].startswith(folder):
+                return f"something is mounted in it: {mount.partition(':')[2]}"
+        return None
 
     def environments(self) -> Iterator[DiskItem]:
         """Environments in running containers; those of a stopped one go with it."""

@@ -15,6 +15,7 @@ from tui.model.errors import EnvtuiError
 from tui.monitor.disk_facts import current_facts
 from tui.monitor.disk_reading import AT_ONCE, READING_ORDER, FactsChange, PartReader
 from tui.monitor.known_disk import KnownDisk, PartState
+from tui.monitor.poller import unexpected
 from tui.monitor.topics import CONTAINERS, DISK, ENVIRONMENTS, Snapshot
 
 if TYPE_CHECKING:
@@ -205,6 +206,9 @@ class DiskWatch:
             containers = self._listed()
         except EnvtuiError as failure:
             error = failure
+        except Exception as failure:
+            diagnostics.record_exception("disk", failure)
+            error = unexpected(failure)
         else:
             if only is not None:
                 containers = [each for each in containers if each.id in only]

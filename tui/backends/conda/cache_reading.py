@@ -212,8 +212,8 @@ class CacheReader:
         try:
             plan = self._changes.plan(container, change, is_cancelled)
         except ChangeUnderWay:
-            # a job that may need it; when that is over it can be cleaned
-            return cache
+            # it may need what is cleaned, and nobody can say what else would go
+            return replace(cache, change=None, why_not="a job is at work in the container")
         except (ChangeError, EngineRefused) as error:
             _check(is_cancelled)
             return replace(cache, change=None, why_not=error.one_line())
@@ -225,7 +225,10 @@ class CacheReader:
         freed = plan.frees_bytes
         if freed is not None and cache.reclaimable_bytes is not None and cache.origin is Origin.LAYER:
             freed = min(freed, cache.reclaimable_bytes)
-        return cache if freed is None else replace(cache, reclaimable_bytes=freed)
+        if freed is None:
+            why_not = "its manager does not tell what it would clean"
+            return replace(cache, change=None, why_not=why_not)
+        return replace(cache, reclaimable_bytes=freed)
 
 
 def _check(is_cancelled: Callable[[], bool]) -> None:

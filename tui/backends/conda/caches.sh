@@ -27,13 +27,30 @@ cache() { # cache OWNER DIR
   case $2 in /*) ;; *) return 0;; esac
   [ -d "$2" ] && cd -P -- "$2" 2>/dev/null && [ "$PWD" != / ] || return 0
   case $seen in *"//$PWD//"*) return 0;; esac
+  # Any folder may be called so, or be named by a variable, and cleaning empties it: only what its owner alone
+  # makes is one. conda, mamba and micromamba write urls.txt into each cache of theirs; pip and uv keep to names.
+  is=
   case $1 in
-    conda)
-      # any folder may be called pkgs
-      is=
-      for f in urls.txt urls cache */info/index.json *.conda *.tar.bz2; do [ -e "$f" ] && { is=y; break; }; done
-      [ -n "$is" ] || return 0;;
+    conda) [ -f urls.txt ] && is=y;;
+    pip)
+      for f in * .[!.]*; do
+        case $f in
+          http | http-v2 | wheels) is=y;;
+          selfcheck | selfcheck.json | CACHEDIR.TAG | '*' | '.[!.]*') ;;
+          *) return 0;;
+        esac
+      done;;
+    uv)
+      [ -f CACHEDIR.TAG ] || return 0
+      for f in * .[!.]*; do
+        case $f in
+          *-v[0-9] | *-v[0-9][0-9]) is=y;;
+          CACHEDIR.TAG | .gitignore | .git | .lock | .tmp* | '*' | '.[!.]*') ;;
+          *) return 0;;
+        esac
+      done;;
   esac
+  [ -n "$is" ] || return 0
   seen=$seen$PWD//; n=$((n + 1)); eval "c$n=\$PWD"
   w=n; [ -w . ] && w=y
   put C $n "$1" "$PWD" "$(stat -c %u . 2>/dev/null)" $w

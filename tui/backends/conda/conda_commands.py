@@ -146,7 +146,9 @@ class CondaCommands:
                 words = ("remove", "-p", self.prefix, "-y", *dry, *checked(change.packages))
                 return (self.run(*words),) if change.packages else ()
             case ChangeVerb.CLEAN:
-                return (self.clean(*dry),)
+                # conda 4 empties its index caches without looking at --dry-run
+                told = self.clean(*dry)
+                return (Command(tuple(each for each in told.argv if each != "--index-cache"), told.environ),)
             case ChangeVerb.CLONE | ChangeVerb.RENAME | ChangeVerb.REMOVE:
                 return ()
 

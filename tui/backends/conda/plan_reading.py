@@ -245,16 +245,18 @@ def _read_clean(told: Mapping[str, Any], draft: _Draft) -> None:
 
 def _read_clean_table(words: str, draft: _Draft) -> None:
     """The tables of micromamba and mamba 2: a folder, its packages with their sizes, a total."""
-    folder, freed = "", 0
+    folder, freed, is_told = "", 0, False
     for line in words.split("\n"):
         total, row = _TABLE_TOTAL.fullmatch(line), _TABLE_ROW.fullmatch(line)
+        is_told = is_told or bool(total) or "nothing to" in line.lower()
         if total:
             freed += bytes_of(total[1]) or 0
         elif row and folder:
             draft.removes.append(f"{folder}/{row[1]}")
         elif line.strip().startswith("/"):
             folder = line.strip()
-    draft.frees_bytes = freed
+    # an answer in which nothing is recognised is not one that says nothing
+    draft.frees_bytes = freed if is_told else None
     draft.notes.append("sizes are rounded by the manager")
 
 

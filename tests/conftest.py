@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     # files come as they are collected: the longest are those of the engine, in the middle
     config.option.loadscopereorder = False
     return LoadFileScheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """With -n: a report goes to another process as UTF-8, which has no lone surrogates."""
+    return _sendable((yield))
+
+
+def _sendable(told: Any) -> Any:
+    if isinstance(told, str):
+        return told.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(told, dict):
+        return {_sendable(key): _sendable(value) for key, value in told.items()}
+    if isinstance(told, list | tuple):
+        return type(told)(map(_sendable, told))
+    return told
 
 
 _crashed = pytest.StashKey[bool]()

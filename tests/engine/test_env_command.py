@@ -110,29 +110,32 @@ def test_any_name_in_every_command(change_box: ChangeBox, tmp_path: Path, name: 
     assert box.locks(container) == [] and box.processes(container) == []
 
 
-def test_base_and_frozen_are_left_as_they_are(change_box: ChangeBox, tmp_path: Path) -> None:
+@pytest.mark.by_default("base-yes", "/opt/conda/envs/frozen-dry run")
+@pytest.mark.parametrize("more", [("-y",), ("--dry-run",)], ids=["yes", "dry run"])
+@pytest.mark.parametrize("name", ["base", "/opt/conda", "frozen", FROZEN])
+def test_base_and_frozen_are_left_as_they_are(
+    change_box: ChangeBox, tmp_path: Path, name: str, more: tuple[str, ...]
+) -> None:
     box = change_box
     container = box.run("lab")
     before = [box.base_bytes(container, each) for each in ("/opt/conda", FROZEN)]
     file = tmp_path / "environment.yml"
     file.write_text("channels: [nodefaults]\ndependencies: [numpy]\n")
-    for name in ("base", "/opt/conda", "frozen", FROZEN):
-        target = f"lab/{name}"
-        for words in (
-            ["install", target, "numpy"],
-            ["install", target, "--pip", "einops"],
-            ["update", target],
-            ["update", target, "-f", str(file)],
-            ["remove", target, "numpy"],
-            ["remove", target],
-            ["rename", target, "other"],
-        ):
-            for more in (["-y"], ["--dry-run"]):
-                answer = env(box, *words, *more)
-                assert answer.returncode == 1, (words, answer.stdout)
-                assert re.search("base|frozen", answer.stderr), answer.stderr
-    for target in ("lab//opt/conda", f"lab/{FROZEN}"):
-        answer = env(box, "create", target, "-y", "numpy")
+    target = f"lab/{name}"
+    for words in (
+        ["install", target, "numpy"],
+        ["install", target, "--pip", "einops"],
+        ["update", target],
+        ["update", target, "-f", str(file)],
+        ["remove", target, "numpy"],
+        ["remove", target],
+        ["rename", target, "other"],
+    ):
+        answer = env(box, *words, *more)
+        assert answer.returncode == 1, (words, answer.stdout)
+        assert re.search("base|frozen", answer.stderr), answer.stderr
+    if name.startswith("/"):
+        answer = env(box, "create", target, *more, "numpy")
         assert answer.returncode == 1, answer.stdout
     assert [box.base_bytes(container, each) for each in ("/opt/conda", FROZEN)] == before
     assert box.traces(container) == []
@@ -172,9 +175,12 @@ def test_two_of_the_program_at_once_the_second_is_refused(change_box: ChangeBox)
     container = box.run("lab", step=0.3)
     argv = [*ENVTUI, "env", "install", "--host", box.engine.host, "lab/train", "-y", "rig-meta"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1) as first:
-        until(lambda: box.changes.jobs(container), 120, "the first is at work")
+        [job] = until(lambda: box.changes.jobs(container), 120, "the first is at work")
+        # it stands still, or it would be another environment that the second one looks at, or over
+        box.shell(container, 'kill -STOP "-$1"', str(job.pid))
         second = env(box, "remove", "lab/train", "-y")
         assert second.returncode == 1 and "under way" in second.stderr
+        box.shell(container, 'kill -CONT "-$1"', str(job.pid))
         first.communicate(timeout=_SECONDS)
     assert first.returncode == 0 and box.has(container, TRAIN)
 

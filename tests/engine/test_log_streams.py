@@ -159,7 +159,7 @@ def box(request: pytest.FixtureRequest, writing_engine: PrivateEngine, driver: s
 
 def test_lines_of_both_streams_come_in_the_order_in_which_they_were_written(box: Box) -> None:
     # apart, because the engine reads the two streams on their own
-    script = "for i in 0 1 2 3 4 5 6 7 8 9; do echo out $i; usleep 5000; echo err $i >&2; usleep 5000; done"
+    script = "for i in 0 1 2 3 4 5 6 7 8 9; do echo out $i; usleep 30000; echo err $i >&2; usleep 30000; done"
     key = box.wrote("turns", script)
     lines = box.read(key)
     expected = [line for i in range(10) for line in ((OUT, f"out {i}"), (box.stream(ERR), f"err {i}"))]

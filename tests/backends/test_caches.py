@@ -178,6 +178,21 @@ def test_what_came_into_being_before_the_container_is_the_images() -> None:
     assert cache.modified_at == 3.0
 
 
+class TestWhoseProgram:
+    def test_nobody_runs_what_lies_in_anothers_home(self) -> None:
+        pip = FoundPip("/home/bob/venv", "/home/bob/venv/bin/python", "24.0")
+        answer = CacheAnswer(7, pips=[pip], uvs=["/home/bob/.local/bin/uv"])
+        bobs = make_environment(
+            "box", "/home/bob/conda", root_prefix="/home/bob/conda", manager="/home/bob/conda/bin/conda"
+        )
+        for owner in ("conda", "pip", "uv"):
+            for path, is_his in (("/root/.cache/x", False), ("/home/ann/x", False), ("/home/bob/x", True)):
+                cache = FoundCache(owner, path, "0", True)
+                told, why_not = cleaning_of(make_container("box"), cache, [bobs], answer)
+                assert (told is not None) == is_his, (owner, path)
+                assert is_his or why_not
+
+
 class TestCleaning:
     def found(self, owner: str, path: str, user: str = "0") -> FoundCache:
         return FoundCache(owner, path, user, True)

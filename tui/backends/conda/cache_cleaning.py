@@ -11,6 +11,7 @@ from tui.model.environments import Environment, EnvironmentKind
 
 # the quickest first
 _MANAGERS = ("micromamba", "mamba", "conda")
+_ANOTHERS = "what could clean it is in another account's home"
 
 
 def cleaning_of(
@@ -32,7 +33,7 @@ def _by_conda(
     managers: list[tuple[bool, int, str, str]] = []
     for each in environments:
         name, root = (each.manager or "").rpartition("/")[2], (each.root_prefix or "").rstrip("/")
-        if each.manager and root and name in _MANAGERS:
+        if each.manager and root and name in _MANAGERS and not _is_anothers(each.manager, cache):
             # its own installation's manager knows best what is linked
             is_other = cache.path != f"{root}/pkgs"
             managers.append((is_other, _MANAGERS.index(name), each.manager, root))
@@ -47,6 +48,9 @@ def _by_pip(
 ) -> tuple[EnvironmentChange | None, str]:
     if not pips:
         return None, "no pip is in the container to clean it"
+    pips = [each for each in pips if not _is_anothers(each.python, cache)]
+    if not pips:
+        return None, _ANOTHERS
     able = [each for each in pips if each.knows_caches]
     if not able:
         return None, f"pip {pips[0].version} can't clean its cache: 20.1 and later can"
@@ -62,9 +66,18 @@ def _by_uv(
 ) -> tuple[EnvironmentChange | None, str]:
     if not programs:
         return None, "no uv is in the container to clean it"
+    programs = [each for each in programs if not _is_anothers(each, cache)]
+    if not programs:
+        return None, _ANOTHERS
     home = cache.path.partition("/.cache/")[0]
     program = min(programs, key=lambda each: (not each.startswith(f"{home}/"), _is_private(each)))
     return _change(container, cache, EnvironmentKind.UV, cache.path, program), ""
+
+
+def _is_anothers(program: str, cache: FoundCache) -> bool:
+    """In somebody's home, and the cache is not: whoever owns the cache would run what they put there."""
+    parts = program.split("/")
+    return parts[:2] == ["", "home"] and not cache.path.startswith(f"{'/'.join(parts[:3])}/")
 
 
 def _is_private(path: str) -> bool:

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Button, Input
 
 from tests.engine.app import Desk, running_app
 from tests.rig.engine import PrivateEngine
 from tui.ui.screens.rename import RenameScreen
+from tui.ui.screens.typed_confirm import TypedConfirmScreen
 
 
 async def test_stop_asks_then_stops(clean_engine: PrivateEngine) -> None:
@@ -123,6 +124,11 @@ async def test_remove_takes_anonymous_volumes_when_told(clean_engine: PrivateEng
     async with running_app(clean_engine.host) as desk:
         await desk.point_at("training")
         await desk.press("d")
+        screen = await desk.opened(TypedConfirmScreen)
+        # what lies on a volume is looked into by nobody
+        assert screen.query_one("#volumes", Button).disabled
+        screen.query_one(Input).value = "training"
+        await desk.wait(lambda: not screen.query_one("#volumes", Button).disabled, "its name lets it go")
         await desk.answer("volumes")
         await desk.wait(lambda: desk.names() == [], "it goes")
     assert listed(clean_engine) == set()
@@ -134,7 +140,10 @@ async def test_remove_with_anonymous_volumes_spares_named_ones(clean_engine: Pri
     async with running_app(clean_engine.host) as desk:
         await desk.point_at("training")
         await desk.press("d")
-        assert not any("datasets" in line for line in (await desk.dialog()).question.lines)
+        screen = await desk.opened(TypedConfirmScreen)
+        assert not any("datasets" in line for line in screen.question.lines)
+        screen.query_one(Input).value = "training"
+        await desk.wait(lambda: not screen.query_one("#volumes", Button).disabled, "its name lets it go")
         await desk.answer("volumes")
         await desk.wait(lambda: desk.names() == [], "it goes")
     volumes = clean_engine.docker("volume", "ls", "--quiet").split()

@@ -51,7 +51,7 @@ async def test_marked_stopped_rows_that_are_hidden_are_not_removed(clean_engine:
         await desk.wait(lambda: desk.names() == ["alive"], "stopped ones are hidden")
         await desk.press("d")
         lines = (await desk.dialog()).question.lines
-        assert [line.split()[0] for line in lines] == ["alive"]
+        assert [line.split()[0] for line in lines if not line.startswith(" ")] == ["alive"]
         await desk.answer("keep")
         await desk.wait(lambda: desk.names() == [], "it goes")
     assert clean_engine.docker("ps", "--all", "--format", "{{.Names}}").split() == ["asleep"]
@@ -64,7 +64,8 @@ async def test_a_range_of_rows_is_removed_at_once(clean_engine: PrivateEngine) -
         await desk.press("v", "j", "j", "v")
         await desk.press("d")
         lines = (await desk.dialog()).question.lines
-        assert [line.split()[0] for line in lines] == ["old-001", "old-002", "old-003"]
+        told = [line.split()[0] for line in lines if not line.startswith(" ")]
+        assert told == ["old-001", "old-002", "old-003"]
         await desk.answer("keep")
         await desk.wait(lambda: desk.names() == ["old-000", "old-004"], "three go")
 

@@ -109,7 +109,7 @@ def fill(world: DiskWorld) -> dict[str, str]:
     }
     made |= {
         "needs": world.container("needs", "used:1"),
-        "changed": world.container("changed", writes={"/work/result": 16 * _KIB}),
+        "changed": world.container("changed", writes={"/tmp/result": 16 * _KIB}),
         "untouched": world.container("untouched"),
         "up": world.container("up", writes={"/work/live": 4 * _KIB}, runs=True),
     }
@@ -160,7 +160,7 @@ class TestPlanIsResult:
         size = 8 << 20
         for name in ("first", "second"):
             world.image(f"{name}:1", size, base=IMAGE)
-        world.container("changed", writes={"/work/result": size})
+        world.container("changed", writes={"/tmp/result": size})
         world.volume(None, size)
         answer = told(
             world.engine.host,

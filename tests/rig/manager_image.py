@@ -139,6 +139,9 @@ def _add_environments(tree: Tree) -> None:
     conda(HALF_MADE, "rig-part00")
     tree.real(f"{HALF_MADE}/conda-meta/history").unlink()
     conda(MAMBA_ENVIRONMENT, "python", "pip", cache="/opt/mamba/pkgs")
+    # both write it into each cache of theirs; what installs here does not
+    for root in ("/opt/conda", "/opt/mamba"):
+        tree.write(f"{root}/pkgs/urls.txt", "")
     for lock in (*tree.real("/opt").glob("*/pkgs/*.lock"), *tree.real("/opt").glob("*/pkgs/.cache.lock")):
         lock.unlink(missing_ok=True)
     for record in tree.real("/opt").glob("**/conda-meta/*.json"):

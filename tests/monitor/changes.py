@@ -53,6 +53,9 @@ class ScriptedChanges:
         self.may_plan = threading.Event()
         self.may_plan.set()
         self.was_cancelled = threading.Event()
+        #: cleared, a job waits to begin
+        self.may_start = threading.Event()
+        self.may_start.set()
 
     # -- what a test does
 
@@ -110,6 +113,7 @@ class ScriptedChanges:
         self._ask("start")
         if self.start_failure is not None:
             raise self.start_failure
+        self.may_start.wait(30)
         return self.put(change, str(len(self.held) + 1))
 
     def jobs(self, container: Container) -> Sequence[ChangeJob]:

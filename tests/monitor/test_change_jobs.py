@@ -106,6 +106,7 @@ def place() -> Iterator[Place]:
     made.list(BOX)
     yield made
     made.backend.may_plan.set()
+    made.backend.may_start.set()
     for keeper in made.made:
         keeper.stop()
 
@@ -376,6 +377,27 @@ class TestFoundAgain:
         kept = Kept(BOX.id)
         place.keeper(kept=kept)
         until(lambda: not kept.ids)
+
+    def test_one_in_which_a_job_is_being_begun_is_not_forgotten(self, place: Place) -> None:
+        kept, answers = Kept(), Answers()
+        looks: list[dict[str, EnvtuiError]] = []
+        keeper = place.keeper(kept=kept)
+        place.backend.may_start.clear()
+        keeper.begin(BOX, make_change(), *answers.told)
+        until(lambda: place.backend.count("start"))
+        # a look at the container, which has none yet
+        keeper.find_all(looks.append)
+        until(lambda: looks == [{}])
+        assert place.backend.count("jobs box") and kept.ids == {BOX.id}
+        place.backend.may_start.set()
+        job = answers.answer()
+        assert kept.ids == {BOX.id}
+        place.backend.end(job, ChangeState.DONE)
+        place.ended(job)
+        gone = Answers()
+        keeper.put_away(job.key, *gone.told)
+        gone.answer()
+        assert not kept.ids
 
     def test_what_could_not_be_asked_is_told(self, place: Place) -> None:
         keeper = place.keeper()

@@ -108,6 +108,10 @@ class ChangeFollower:
         with self._lock:
             return dict(self._known)
 
+    def has_known(self, container_id: str) -> bool:
+        """Whether a job in this container is known."""
+        return any(key[0] == container_id for key in self.known())
+
     def of(self, key: JobKey) -> tuple[KnownChange, Container]:
         """One job and its container as it was last. Raises ChangeLost where it is not known."""
         with self._lock:
@@ -140,15 +144,13 @@ class ChangeFollower:
         if not known.job.is_over:
             self._turns.due(key, self._first_seconds, partial(self._look, key))
 
-    def drop(self, key: JobKey) -> bool:
-        """Follow a job no more; whether it was the last one of its container."""
+    def drop(self, key: JobKey) -> None:
+        """Follow a job no more."""
         self._turns.forget(key)
         with self._lock:
             self._known.pop(key, None)
             self._followed.pop(key, None)
-            is_last = not any(other[0] == key[0] for other in self._known)
         self._publish()
-        return is_last
 
     def set_state(self, key: JobKey, state: ChangeState, only: ChangeState) -> None:
         """It is in another state, where it is in this one now."""
@@ -191,8 +193,7 @@ class ChangeFollower:
             self.look_at(key)
 
     def _find_where_marked(self, container: Container) -> None:
-        has_known = any(key[0] == container.id for key in self.known())
-        if has_known or container.id in self._marked:
+        if self.has_known(container.id) or container.id in self._marked:
             try:
                 self.find(container)
             except EnvtuiError as error:
@@ -213,8 +214,8 @@ class ChangeFollower:
             # somebody else began them, or they were found by hand: from now on they are found by themselves
             if container.id not in self._marked:
                 self._marked.note(container.id, container.name)
-        elif not any(key[0] == container.id for key in self.known()):
-            self._marked.forget(container.id)
+        else:
+            self._marked.forget(container.id, lambda: not self.has_known(container.id))
 
     def find_all(self, found_all: Callable[[dict[str, EnvtuiError]], None]) -> None:
         """Look for jobs in every container that runs; then tell, by name, which could not be asked."""

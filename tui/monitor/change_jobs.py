@@ -147,21 +147,20 @@ class ChangeKeeper:
             self._check_writable()
             self._check_base(change)
             self._check_free(change)
-            # before it runs: envtui may be killed in between
-            self._marked.note(container.id, container.name)
             at, began = time.time(), time.monotonic()
             try:
-                with self._gate.command(container.id):
-                    job = self._backend.start(container, change)
+                # before it runs: envtui may be killed in between
+                with self._marked.beginning(container.id, container.name):
+                    with self._gate.command(container.id):
+                        job = self._backend.start(container, change)
+                    told = tuple(tuple(each) for each in commands)
+                    self._follower.follow(KnownChange(job, was_seen_running=True, commands=told), container)
             except EnvtuiError as error:
                 seconds = time.monotonic() - began
                 for line in command_lines(change, commands):
                     self._record(CommandRecord(at, line, error.one_line(), seconds, failed=True))
-                if not any(key[0] == container.id for key in self._follower.known()):
-                    self._marked.forget(container.id)
+                self._forget_where_none_is(container.id)
                 raise
-            told = tuple(tuple(each) for each in commands)
-            self._follower.follow(KnownChange(job, was_seen_running=True, commands=told), container)
             return job
 
         self._questions.ask(question, answered, failed)
@@ -208,8 +207,8 @@ class ChangeKeeper:
                 except (NoSuchContainer, ChangeLost):
                     # nothing of it is left
                     pass
-            if self._follower.drop(key):
-                self._marked.forget(key[0])
+            self._follower.drop(key)
+            self._forget_where_none_is(key[0])
 
         self._questions.ask(question, answered, failed)
 
@@ -237,6 +236,9 @@ class ChangeKeeper:
             if not asking.is_cancelled and self._gate.is_held(container.id):
                 raise Conflict("No plan", "the container is being paused", status=409) from error
             raise
+
+    def _forget_where_none_is(self, container_id: str) -> None:
+        self._marked.forget(container_id, lambda: not self._follower.has_known(container_id))
 
     def _check_writable(self) -> None:
         if self._read_only:

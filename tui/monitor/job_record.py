@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from tui import diagnostics
@@ -35,6 +37,7 @@ class MarkedContainers:
         self._lock = threading.Lock()
         self._is_read = record is None
         self._marked: set[str] = set()
+        self._beginning: Counter[str] = Counter()
 
     def __contains__(self, container_id: str) -> bool:
         """Whether this one has jobs; blocks the first time."""
@@ -46,16 +49,30 @@ class MarkedContainers:
             return container_id in self._marked
 
     def note(self, container_id: str, container_name: str) -> None:
-        """A job is begun in this one."""
+        """This one has a job."""
         with self._lock:
             self._marked.add(container_id)
             if self._record is not None:
                 record = self._record
                 _guarded(lambda: record.note(container_id, container_name))
 
-    def forget(self, container_id: str) -> None:
-        """No job is left in this one."""
+    @contextmanager
+    def beginning(self, container_id: str, container_name: str) -> Iterator[None]:
+        """Note that a job is begun in this one, before anybody else can find it there."""
         with self._lock:
+            self._beginning[container_id] += 1
+        try:
+            self.note(container_id, container_name)
+            yield
+        finally:
+            with self._lock:
+                self._beginning[container_id] -= 1
+
+    def forget(self, container_id: str, is_without: Callable[[], bool]) -> None:
+        """No job is left in this one, unless one is just being begun. Args: the id; whether none is known."""
+        with self._lock:
+            if self._beginning[container_id] or not is_without():
+                return
             self._marked.discard(container_id)
             if self._record is not None:
                 record = self._record

@@ -147,7 +147,8 @@ def test_what_happened_meanwhile_is_there_at_once(rooms: Rooms) -> None:
         enter(window, Route.EXEC)
         rooms.engine.run_container("begun-meanwhile")
         try:
-            window.send("echo half-$((40 + 2))\r")
+            # long enough for the list in the background, on a busy machine too
+            window.send("sleep 2; echo half-$((40 + 2))\r")
             window.wait_for("half-42")
             before = len(window.raw)
             window.send("exit\r")

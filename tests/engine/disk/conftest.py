@@ -1,4 +1,4 @@
-"""What is tried here takes all images away: it has an engine of its own, for which all other fixtures hold."""
+"""What is tried here takes all images away, so it has an engine of its own; all other fixtures hold for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is tried here takes all images away, so it has an engine of its own; all other fixtures hold for it."""
+"""What is tried here takes all images away, so it has an engine of its own."""
 
 from __future__ import annotations
 

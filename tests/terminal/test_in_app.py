@@ -28,7 +28,9 @@ def test_app_goes_on_after_each_of_several_sessions_and_ends_when_told_to_in_one
         session.send("exit\r")
         session.wait_for("session ended at 90")
         session.press("e")
-        session.wait_for(r"far\$")
+        # the prompts of earlier sessions are still there
+        session.send("echo the-$((1 + 2))rd\r")
+        session.wait_for("the-3rd")
         session.signal(signal.SIGTERM)
         assert session.wait_exit() == 143
         assert session.termios_attributes() == before

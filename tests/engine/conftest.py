@@ -40,9 +40,9 @@ def engine() -> Iterator[PrivateEngine]:
         yield private
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shell_image(engine: PrivateEngine) -> str:
-    """The image with shells and sshd, on the session's engine."""
+    """The image with shells and sshd, on the session's engine: made again where a test removed it."""
     reason = shells.why_unavailable()
     if reason is not None:
         if os.environ.get("ENVTUI_REQUIRE_ENGINE") == "1":
@@ -58,6 +58,7 @@ def field(
     """Containers with shells, sshd and environments of each kind, for all tests of a module."""
     engine.recover()
     engine.remove_all()
+    engine.build_image()
     assert shell_image
     yield make_field(engine, tmp_path_factory.mktemp("field"))
     engine.recover()
@@ -66,9 +67,10 @@ def field(
 
 @pytest.fixture
 def clean_engine(engine: PrivateEngine) -> PrivateEngine:
-    """The session's engine, answering, without containers, networks and volumes of earlier tests."""
+    """The session's engine, answering, with its image and nothing else of earlier tests but images."""
     engine.recover()
     engine.remove_all()
+    engine.build_image()
     return engine
 
 

@@ -24,11 +24,12 @@ def test_app_goes_on_after_each_of_several_sessions_and_ends_when_told_to_in_one
         session.send("exit 3\r")
         session.wait_for("session ended with exit status 3 at")
         session.press("e")
-        session.wait_for(r"far\$")
+        session.wait_for(r"far\$$")
         session.send("exit\r")
         session.wait_for("session ended at 90")
         session.press("e")
-        session.wait_for(r"far\$")
+        # with nothing typed behind it: the prompts of earlier sessions are still there
+        session.wait_for(r"far\$$")
         session.signal(signal.SIGTERM)
         assert session.wait_exit() == 143
         assert session.termios_attributes() == before

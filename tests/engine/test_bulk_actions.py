@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.engine.app import Desk, running_app
 from tests.rig.engine import PrivateEngine
 from tests.rig.proxy import EngineProxy
+from tests.rig.waiting import until
 
 
 async def test_stop_hits_all_marked_rows_and_no_other(clean_engine: PrivateEngine) -> None:
@@ -17,7 +18,8 @@ async def test_stop_hits_all_marked_rows_and_no_other(clean_engine: PrivateEngin
         assert [line.split()[0] for line in question.lines] == ["job-000", "job-002", "job-003"]
         await desk.answer("go")
         await desk.wait(lambda: "1 running of 4" in desk.text(), "three are stopped")
-    assert running(clean_engine) == {"job-001"}
+    # the event of the end comes before the engine's own list tells it
+    until(lambda: running(clean_engine) == {"job-001"})
 
 
 async def test_marked_rows_that_a_filter_hides_are_spared(clean_engine: PrivateEngine) -> None:
@@ -39,7 +41,7 @@ async def test_marked_rows_that_a_filter_hides_are_spared(clean_engine: PrivateE
         told = await desk.command_log()
         assert "train-a" in told
         assert "serve-c" not in told
-    assert running(clean_engine) == {"serve-c", "serve-d"}
+    until(lambda: running(clean_engine) == {"serve-c", "serve-d"})
 
 
 async def test_marked_stopped_rows_that_are_hidden_are_not_removed(clean_engine: PrivateEngine) -> None:

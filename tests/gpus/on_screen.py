@@ -122,10 +122,11 @@ class GpuDesk:
         return str(shown.render()) if self.pane.has_class("-empty") else ""
 
     def assert_aligned(self) -> None:
-        """Every drawn row is as wide as the table, and its figures end where their titles do."""
+        """Every drawn row ends where the scroll bar begins, and its figures end where their titles do."""
         table = self.pane.table
         strips = [table.render_line(y) for y in range(table.size.height)]
-        assert {strip.cell_length for strip in strips} == {table.size.width}
+        room = table.size.width - (table.scrollbar_size_vertical if table.show_vertical_scrollbar else 0)
+        assert {strip.cell_length for strip in strips} == {room}
         header = strips[0].text
         ends = {
             key: header.index(title) + len(title) for key, title in (("use", "USE"), ("memory", "MEMORY▼"))

@@ -197,7 +197,10 @@ class PrivateEngine:
 
     def freeze(self) -> None:
         """Stops dockerd (SIGSTOP): connections are accepted by the kernel, and nobody answers."""
-        os.kill(self.pid, signal.SIGSTOP)
+        pid = self.pid
+        os.kill(pid, signal.SIGSTOP)
+        # a thread that is busy on another core goes on for a moment, and could answer one more request
+        until(lambda: guard.is_stopped(pid), 30.0, "every thread of dockerd stands still")
 
     def thaw(self) -> None:
         """Lets a frozen dockerd go on."""

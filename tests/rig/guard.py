@@ -48,6 +48,15 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a signal has stopped every thread of a process; True, too, when it is gone."""
+    for path in glob.glob(f"/proc/{pid}/task/*/stat"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if file.read().rpartition(b")")[2].split()[0] not in (b"T", b"t", b"Z", b"X"):
+                return False
+    return True
+
+
 def command_line(pid: int) -> list[str]:
     """The arguments of a process; empty if it is gone, a zombie or a kernel thread."""
     try:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from tests.rig import guard
 from tests.rig.waiting import until
 
 SSHD = (
@@ -163,7 +164,9 @@ class Sshd:
 
     def freeze(self) -> None:
         """Let it hang: connections stay, nothing is answered."""
-        self._signal(self.processes(), signal.SIGSTOP)
+        pids = self.processes()
+        self._signal(pids, signal.SIGSTOP)
+        until(lambda: all(map(guard.is_stopped, pids)), 30.0, "sshd stands still")
 
     def thaw(self) -> None:
         """Let it go on."""

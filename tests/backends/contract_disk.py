@@ -38,7 +38,7 @@ def facts_of(host: Workstation) -> DiskFacts:
 
 
 def items_of(host: Workstation) -> tuple[DiskItem, ...]:
-    return disk_items(facts_of(host), containers_of(host), Protection(owner=host.owner), host.now())
+    return disk_items(facts_of(host), containers_of(host), Protection(owner=host.owner))
 
 
 def check_facts(host: Workstation) -> None:

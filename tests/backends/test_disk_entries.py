@@ -14,7 +14,7 @@ HEX = "ab" * 32
 class TestRecorded:
     def test_images_know_their_containers_and_steps(self) -> None:
         used = uses(answer("containers-docker-20.10"))
-        found = disk_entries.images(answer("images-docker-20.10"), {}, used)
+        found = disk_entries.images(answer("images-docker-20.10"), {}, frozenset(), used)
         by_tag = {image.tags[0]: image for image in found if image.tags}
         assert by_tag["kit:1"].used_by == (C1,)
         assert by_tag["envtui-rig:1"].used_by == (C2,)
@@ -52,7 +52,7 @@ class TestRecorded:
 
     def test_podman(self) -> None:
         used = uses(answer("containers-podman-4.3"))
-        (image,) = disk_entries.images(answer("images-podman-4.3"), {}, used)
+        (image,) = disk_entries.images(answer("images-podman-4.3"), {}, frozenset(), used)
         assert image.tags == ("docker.io/library/rig:latest",) and len(image.used_by) == 1
         assert disk_entries.shared_bytes(answer("df-podman-4.3")["Images"]) == {image.id: 0}
         sizes = answer("df-podman-4.3")["Volumes"]
@@ -67,7 +67,7 @@ class TestUsers:
     def test_an_image_is_found_by_its_name_where_no_id_is_told(self) -> None:
         used = uses([{"Id": "c", "Image": "box"}, {"Id": "d", "ImageID": HEX}, {"Id": "e", "Image": HEX}])
         listed = [{"Id": f"sha256:{HEX}", "RepoTags": ["box:latest"]}]
-        assert disk_entries.images(listed, {}, used)[0].used_by == ("c", "d", "e")
+        assert disk_entries.images(listed, {}, frozenset(), used)[0].used_by == ("c", "d", "e")
 
     def test_a_volume_of_a_list_without_mounts_may_be_used(self) -> None:
         used = uses([{"Id": "c"}, {"Id": "d", "Mounts": [{"Type": "volume", "Name": "v"}]}])
@@ -94,7 +94,7 @@ class TestUsers:
 
 class TestStrange:
     def test_nothing_but_an_id(self) -> None:
-        (image,) = disk_entries.images([{"Id": "sha256:a"}], {}, ())
+        (image,) = disk_entries.images([{"Id": "sha256:a"}], {}, frozenset(), ())
         assert (image.size_bytes, image.shared_bytes, image.created_at, image.tags) == (None,) * 3 + ((),)
         (volume,) = disk_entries.volumes([{"Name": "v"}], [], ())
         assert (volume.size_bytes, volume.created_at, volume.driver) == (None, None, "local")
@@ -103,7 +103,7 @@ class TestStrange:
 
     def test_fields_of_other_kinds(self) -> None:
         image = {"Id": "sha256:a", "RepoTags": "x", "Labels": [1], "Size": "big", "Created": None}
-        assert disk_entries.images([image], {}, ())[0].size_bytes is None
+        assert disk_entries.images([image], {}, frozenset(), ())[0].size_bytes is None
         broken = {"Id": "c", "NetworkSettings": [], "Mounts": [None, 3], "HostConfig": 7, "ImageID": None}
         assert uses([broken])[0].volumes == frozenset()
 
@@ -120,7 +120,7 @@ class TestStrange:
             {"Id": "sha256:a", "RepoTags": ["<none>:<none>"], "RepoDigests": ["box@sha256:1"]},
             {"Id": "sha256:b", "ParentId": "sha256:a", "RepoDigests": ["<none>@<none>", "<none>@sha256:2"]},
         ]
-        first, second = disk_entries.images(listed, {}, ())
+        first, second = disk_entries.images(listed, {}, frozenset(), ())
         assert (first.tags, first.digests, first.is_intermediate) == ((), ("box@sha256:1",), False)
         assert (second.digests, second.is_intermediate, second.parent_id) == ((), False, "sha256:a")
 

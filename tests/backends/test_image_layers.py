@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from tui.backends.docker.image_layers import (
     HistoryStep,
     ImageBuild,
     chain_ids,
+    is_builders,
     layers_of,
     step_from_history,
 )
@@ -41,6 +43,26 @@ def recorded() -> dict[str, ImageBuild]:
     }
 
 
+@pytest.mark.parametrize(
+    ("created_by", "comment", "is_built"),
+    [
+        ("RUN /bin/sh -c make # buildkit", "buildkit.dockerfile.v0", True),
+        ('/bin/sh -c #(nop)  CMD ["sh"]', "", True),
+        ("/bin/sh -c make", "", False),
+        ("python train.py", "", False),
+        ("python train.py", "epoch 30", False),
+        ("python train.py # buildkit", "", False),
+        ("sh -c echo #(nop)", "", False),
+        ("", "Imported from -", False),
+        ("", "", False),
+    ],
+)
+def test_a_builders_step_is_one_that_nothing_else_makes(
+    created_by: str, comment: str, is_built: bool
+) -> None:
+    assert is_builders(created_by, comment) is is_built
+
+
 class TestChains:
     def test_as_the_specification_has_it(self) -> None:
         # OCI image specification: ChainID(L0) = DiffID(L0), then a digest of "chain diff"
@@ -51,7 +73,7 @@ class TestChains:
 class TestSizes:
     def test_recorded_images_come_out_as_they_were_built(self) -> None:
         entries = answer("images-docker-20.10")
-        found = {image.tags: image for image in images(entries, layers_of(recorded()), ())}
+        found = {image.tags: image for image in images(entries, layers_of(recorded()), frozenset(), ())}
         own = {tags: [layer.size_bytes for layer in image.layers] for tags, image in found.items() if tags}
         assert own == {
             ("envtui-rig:1",): [1984227],
@@ -63,7 +85,7 @@ class TestSizes:
 
     def test_what_is_shared_is_what_the_engine_says(self) -> None:
         told = shared_bytes(answer("df-docker-20.10")["Images"])
-        found = images(answer("images-docker-20.10"), layers_of(recorded()), ())
+        found = images(answer("images-docker-20.10"), layers_of(recorded()), frozenset(), ())
         assert {image.id: image.shared_bytes for image in found if image.tags} == told
 
     def test_steps_without_a_layer_leave_no_doubt_between_layers_with_a_size(self) -> None:

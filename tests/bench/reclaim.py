@@ -24,10 +24,10 @@ def main() -> None:
     rounds = options.parse_args().rounds
     facts, containers = _facts(), _containers()
     protection = Protection(names=("*-prod",), owner="me")
-    items = disk_items(facts, containers, protection, 0.0)
+    items = disk_items(facts, containers, protection)
     keys = [each.key for each in items]
     works: dict[str, Callable[[], object]] = {
-        "items": lambda: disk_items(facts, containers, protection, 0.0),
+        "items": lambda: disk_items(facts, containers, protection),
         "totals": lambda: totals(items, facts),
         "plan of everything": lambda: plan_of(items, keys, facts),
     }
@@ -49,6 +49,7 @@ def _facts() -> DiskFacts:
             layers=tuple(ImageLayer(f"base{number % 10}.{at}", 1000 + at) for at in range(6))
             + tuple(ImageLayer(f"{number}.{at}", 5000 + number * 7 + at) for at in range(6)),
             used_by=(_id(number % 200),) if number % 5 == 0 else (),
+            is_built=True,
         )
         for number in range(500)
     )

@@ -60,7 +60,7 @@ def images() -> list[DiskImage]:
     return [
         DiskImage(
             image_id("a"), size_bytes=3 * GIB, shared_bytes=GIB, created_at=NOW - 40 * DAY,
-            layers=(BASE, ImageLayer("sha256:of-a", 2 * GIB)),
+            layers=(BASE, ImageLayer("sha256:of-a", 2 * GIB)), is_built=True,
         ),
         DiskImage(
             image_id("b"), ("acme/train:1.0",), ("acme/train@sha256:beef",), size_bytes=4 * GIB,

@@ -57,7 +57,7 @@ class Disk:
         return read_facts(open_demo(self.world), self.containers, tuple(DiskPart), never)
 
     def items(self) -> tuple[DiskItem, ...]:
-        return disk_items(self.facts(), self.containers, OURS, self.clock.now())
+        return disk_items(self.facts(), self.containers, OURS)
 
     def item(self, kind: DiskKind, name: str) -> DiskItem:
         return next(each for each in self.items() if each.kind is kind and each.name == name)

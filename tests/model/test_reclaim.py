@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.model.changes import ChangeVerb, EnvironmentChange
 from tui.model.containers import Container, ContainerState
 from tui.model.disk import (
     BuildRecord,
@@ -36,6 +37,7 @@ def image(name: str, *layers: tuple[str, int | None], **more: object) -> DiskIma
     known = [size for _, size in layers]
     size = sum(each or 0 for each in known) if None not in known else None
     tags = more.pop("tags", (f"{name}:1",))
+    more.setdefault("is_built", True)
     return DiskImage(f"sha256:{name}", tags=tags, size_bytes=size, layers=made, **more)  # type: ignore[arg-type]
 
 
@@ -47,7 +49,7 @@ def made(
     facts: DiskFacts, *containers: Container, protection: Protection | None = None
 ) -> dict[str, DiskItem]:
     protection = protection or Protection(owner="me")
-    return {each.name: each for each in disk_items(facts, containers, protection, NOW)}
+    return {each.name: each for each in disk_items(facts, containers, protection)}
 
 
 class TestImages:
@@ -123,6 +125,13 @@ class TestImages:
         )
         assert safe_keys(tuple(items.values())) == {old.key}
 
+    def test_what_may_be_somebodys_commit_has_to_be_looked_at(self) -> None:
+        facts = DiskFacts(images=(image("kept", ("k", 1), tags=(), is_built=False),))
+        (kept,) = made(facts).values()
+        assert kept.safety is Safety.CHECK and "docker commit" in kept.reason
+        assert kept.loses == ("what it holds, unless it is built again: no registry has it",)
+        assert not safe_keys((kept,))
+
     def test_steps_of_a_build_go_after_the_last_that_stands_on_them(self) -> None:
         step1 = image("s1", ("1", 1), tags=(), is_intermediate=True)
         step2 = image("s2", ("1", 1), ("2", 2), tags=(), is_intermediate=True, parent_id="sha256:s1")
@@ -153,7 +162,7 @@ class TestImages:
 
         def asked(facts: DiskFacts, **more: object) -> ReclaimPlan:
             request = PruneRequest(kinds, all_images=True, **more)  # type: ignore[arg-type]
-            return prune_plan(disk_items(facts, (), Protection(), NOW), request, facts, NOW)
+            return prune_plan(disk_items(facts, (), Protection()), request, facts, NOW)
 
         old = asked(facts, older_than_seconds=7 * DAY)
         assert [each.id for each in old.items] == ["sha256:leaf", "sha256:s"]
@@ -193,7 +202,7 @@ class TestTheRest:
         assert (items["new"].safety, items["new"].reason) == (Safety.DANGER, "what is in it is not known")
         assert (items["clean"].safety, items["clean"].loses) == (Safety.CHECK, ("its log",))
         quiet = replace(facts, logs=(LogFile(clean.id, size_bytes=0),))
-        found = {each.key: each for each in disk_items(quiet, (clean,), Protection(), NOW)}
+        found = {each.key: each for each in disk_items(quiet, (clean,), Protection())}
         assert found[DiskKind.CONTAINER, clean.id].safety is Safety.SAFE
 
     def test_volumes_networks_and_logs(self) -> None:
@@ -207,7 +216,7 @@ class TestTheRest:
             networks=(DiskNetwork("n1", "lonely"), DiskNetwork("n2", "waiting", used_by=("off" * 8,))),
             logs=(LogFile("off" * 8, size_bytes=50),),
         )
-        items = {each.key: each for each in disk_items(facts, (container("off"),), Protection(), NOW)}
+        items = {each.key: each for each in disk_items(facts, (container("off"),), Protection())}
         volume = {each.id: each for key, each in items.items() if key[0] is DiskKind.VOLUME}
         assert volume["data"].safety is Safety.DANGER and volume["a" * 64].safety is Safety.CHECK
         assert volume["used"].why_not == "stopped container off has it mounted"
@@ -227,7 +236,7 @@ class TestTheRest:
                 BuildRecord("shared", size_bytes=16, is_shared=True),
             )
         )
-        listed = disk_items(facts, (), Protection(), NOW)
+        listed = disk_items(facts, (), Protection())
         by_id = {each.id: each for each in listed}
         plan = plan_of(listed, [by_id[each].key for each in ("low", "mid", "top")], facts)
         assert [each.id for each in plan.items] == ["top", "mid"]
@@ -257,6 +266,41 @@ class TestTheRest:
         assert items["run/b"].why_not == "2 processes run out of it"
         assert items["run/i"].why_not is not None and "frees nothing" in items["run/i"].why_not
         assert items["run/base"].why_not == "base is the installation itself"
+
+    def test_a_cache_that_several_have_mounted_is_one_item(self) -> None:
+        one = container("one", ContainerState.RUNNING, mounts=("/srv/shared:/data",))
+        two = container("two", ContainerState.RUNNING, mounts=("/srv:/work", "models:/models"))
+        own = container("own", ContainerState.RUNNING, mounts=("other:/data",))
+        clean = EnvironmentChange(
+            ChangeVerb.CLEAN, one.id, "one", "", EnvironmentKind.SYSTEM, cache="/data/pip"
+        )
+
+        def cache(of: Container, path: str, change: EnvironmentChange | None = None) -> InsideCache:
+            return InsideCache(of.id, path, "pip", 10, 10, origin=Origin.MOUNT, change=change)
+
+        facts = DiskFacts(
+            caches={
+                two.id: (cache(two, "/work/shared/pip"),),
+                one.id: (cache(one, "/data/pip", clean),),
+                own.id: (cache(own, "/data/pip", clean),),
+            }
+        )
+        items = made(facts, one, two, own)
+        found = {name: each for name, each in items.items() if each.kind is DiskKind.CACHE}
+        # that of a container that can clean it
+        assert set(found) == {"one:/data/pip", "own:/data/pip"}
+        shared = found["one:/data/pip"]
+        assert (shared.why_not, shared.safety) == (None, Safety.CHECK)
+        assert "container two has it mounted, too" in shared.reason
+        assert "others may have it mounted" in found["own:/data/pip"].reason
+        # what is in it for one of them is in it for all
+        inner = Environment(two.id, "/work/shared/pip/e", "e", EnvironmentKind.VENV, origin=Origin.MOUNT)
+        facts = replace(facts, environments={two.id: EnvironmentList(two.id, (inner,))})
+        items = made(facts, one, two, own)
+        shared = items["two:/work/shared/pip"]
+        assert "one:/data/pip" not in items and shared.why_not is not None
+        facts = replace(facts, caches={one.id: facts.caches[one.id], two.id: facts.caches[two.id]})
+        assert made(facts, one, two)["one:/data/pip"].why_not == "environment e is in it"
 
 
 class TestProtection:
@@ -302,7 +346,7 @@ class TestRequests:
     def plan(
         self, *kinds: DiskKind, agreed: tuple[tuple[DiskKind, str], ...] = (), **more: object
     ) -> ReclaimPlan:
-        items = disk_items(self.facts, (container("run", ContainerState.RUNNING),), Protection(), NOW)
+        items = disk_items(self.facts, (container("run", ContainerState.RUNNING),), Protection())
         request = PruneRequest(frozenset(kinds), **more)  # type: ignore[arg-type]
         return prune_plan(items, request, self.facts, NOW, agreed)
 
@@ -385,7 +429,7 @@ CONTAINERS = (container("off"), container("run", ContainerState.RUNNING))
 
 @given(disks(), st.data())
 def test_a_plan_is_what_was_asked_for_in_an_order_that_works(facts: DiskFacts, data: st.DataObject) -> None:
-    items = disk_items(facts, CONTAINERS, Protection(), NOW)
+    items = disk_items(facts, CONTAINERS, Protection())
     keys = data.draw(st.sets(st.sampled_from([each.key for each in items])))
     plan = plan_of(items, keys, facts)
     by_key = {each.key: each for each in items}
@@ -429,7 +473,7 @@ def test_layers_that_are_freed_are_those_that_nobody_keeps(facts: DiskFacts, dat
 
 @given(disks())
 def test_what_is_safe_is_nobodys_work(facts: DiskFacts) -> None:
-    items = disk_items(facts, CONTAINERS, Protection(), NOW)
+    items = disk_items(facts, CONTAINERS, Protection())
     safe = safe_keys(items)
     for item in items:
         assert (item.key in safe) == (item.safety is Safety.SAFE and item.why_not is None)
@@ -443,7 +487,7 @@ def test_what_is_safe_is_nobodys_work(facts: DiskFacts) -> None:
 def test_a_request_never_plans_what_it_leaves_out(
     facts: DiskFacts, all_images: bool, keep: tuple[str, ...]
 ) -> None:
-    items = disk_items(facts, CONTAINERS, Protection(), NOW)
+    items = disk_items(facts, CONTAINERS, Protection())
     plan = prune_plan(items, PruneRequest(frozenset(DiskKind), all_images, None, keep), facts, NOW)
     planned, left = [each.key for each in plan.items], [each.key for each, _ in plan.skipped]
     assert len({*planned, *left}) == len(planned) + len(left)

@@ -101,7 +101,6 @@ def read_disk(workstation: Workstation, settings: Settings, parts: Collection[Di
         reading.facts,
         containers,
         protection_of(settings, workstation.owner),
-        workstation.now(),
         settings.environments.allow_base,
     )
     return reading

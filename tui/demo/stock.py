@@ -121,6 +121,7 @@ class DemoStock:
                 each.labels,
                 tuple(made.id for made in self._containers.values() if made.image_id == each_id),
                 each.is_intermediate,
+                is_built=True,
             )
 
     def container_layers(self) -> Iterator[ContainerLayer]:

@@ -65,6 +65,8 @@ class DiskImage:
         labels: of its configuration.
         used_by: full ids of all containers made from it, stopped ones too.
         is_intermediate: a step of a build that another image stands on, and that has no name.
+        is_built: its newest step is one that only a builder makes; False also where that can't be told.
+            Others may be a container's state that somebody kept with `docker commit`.
     """
 
     id: str
@@ -78,6 +80,7 @@ class DiskImage:
     labels: Mapping[str, str] = field(default_factory=dict)
     used_by: tuple[str, ...] = ()
     is_intermediate: bool = False
+    is_built: bool = False
 
 
 @dataclass(frozen=True, slots=True)

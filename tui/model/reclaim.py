@@ -10,6 +10,7 @@ from tui.model.containers import Container
 from tui.model.disk import DiskFacts
 from tui.model.disk_items import DiskItem, DiskKind, ItemKey, ReclaimPlan, Safety
 from tui.model.image_sharing import ImageSharing
+from tui.model.inside_making import InsideMaking
 from tui.model.item_making import STANDS, Making
 from tui.model.protection import Protection, image_names
 
@@ -71,7 +72,6 @@ def disk_items(
     facts: DiskFacts,
     containers: Sequence[Container],
     protection: Protection,
-    now: float,
     allow_base: bool = False,
 ) -> tuple[DiskItem, ...]:
     """Everything that takes room, also what can't go, by kind, in the order in which it would go.
@@ -80,13 +80,13 @@ def disk_items(
         facts: what is known.
         containers: all that the engine lists.
         protection: what is never removed.
-        now: epoch seconds.
         allow_base: packages of base may be changed; base itself never goes.
     """
-    making = Making(facts, containers, protection, now, allow_base)
+    making = Making(facts, containers, protection)
+    inside = InsideMaking(facts, containers, protection, allow_base)
     return (
-        *making.caches(),
-        *making.environments(),
+        *inside.caches(),
+        *inside.environments(),
         *making.containers(),
         *making.images(),
         *making.build_records(),

@@ -141,8 +141,7 @@ class DiskWatch:
         from tui.model.reclaim import disk_items
 
         facts = self._current(containers)
-        now = self._workstation.now()
-        return facts, disk_items(facts, containers, self._protection, now, self._allow_base)
+        return facts, disk_items(facts, containers, self._protection, self._allow_base)
 
     def stop(self) -> None:
         """End; questions in progress are called off."""

@@ -76,6 +76,9 @@ class TestImages:
         assert set(by_tag(found, "classic:1").tags) == {"classic:1", "second:name"}
         told = {each["Id"]: each["SharedSize"] for each in world.ask("GET", "/system/df")["Images"]}
         assert {image.id: image.shared_bytes for image in found if image.tags} == told
+        # a RUN at the end looks as a commit of a container with a shell's line
+        built = {tag for image in found if image.is_built for tag in image.tags}
+        assert built & {"classic:1", "kit:1", "above:1", "committed:1"} == {"kit:1", "above:1"}
         # each layer once is what the engine counts
         layers = {layer.chain_id: layer.size_bytes or 0 for image in found for layer in image.layers}
         assert sum(layers.values()) == world.ask("GET", "/system/df")["LayersSize"]

@@ -275,7 +275,7 @@ def planned(workstation: Workstation, data: st.DataObject) -> ReclaimPlan:
     """A plan of some of what may go, as the app makes one; nearly always of all of it."""
     containers = workstation.containers.containers()[0]
     facts = read_facts(workstation, containers, _READ, lambda: False)
-    items = disk_items(facts, containers, Protection(), workstation.now())
+    items = disk_items(facts, containers, Protection())
     keys = [each.key for each in items]
     left_out = data.draw(st.sets(st.integers(0, 20), max_size=4), label="left out")
     plan = plan_of(items, [key for at, key in enumerate(keys) if at not in left_out], facts)

@@ -14,7 +14,12 @@ from tui.backends.docker.disk_usage import Items, SharedUsage, count_of, entries
 from tui.backends.docker.disk_users import ContainerUse, full_id, uses
 from tui.backends.docker.engine import DockerEngine
 from tui.backends.docker.file_systems import LocalFileSystems
-from tui.backends.docker.image_layers import ImageBuild, layers_of, step_from_history
+from tui.backends.docker.image_layers import (
+    ImageBuild,
+    is_builders,
+    layers_of,
+    step_from_history,
+)
 from tui.backends.docker.in_parallel import ask_each
 from tui.backends.docker.layer_changes import layer_changes
 from tui.backends.docker.log_files import log_file
@@ -55,7 +60,8 @@ class DockerDisk:
         """See `Disk`."""
         listed = entries(self._get("/images/json?all=1", is_cancelled))
         builds = self._looked_into([full_id(entry.get("Id")) for entry in listed], listed, is_cancelled)
-        found = disk_entries.images(listed, layers_of(builds), self._uses(is_cancelled))
+        built = frozenset(image for image, build in builds.items() if build.is_built)
+        found = disk_entries.images(listed, layers_of(builds), built, self._uses(is_cancelled))
         if all(image.shared_bytes is not None for image in found if not image.is_intermediate):
             return found
         return disk_entries.with_shared_bytes(found, self._told_as_shared(is_cancelled))
@@ -181,6 +187,8 @@ class DockerDisk:
             # the newest step comes first
             steps=tuple(_steps(reversed(history))),
             size_bytes=size,
+            is_built=bool(history)
+            and is_builders(str(history[0].get("CreatedBy") or ""), str(history[0].get("Comment") or "")),
         )
 
 

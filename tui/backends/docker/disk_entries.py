@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ _ALWAYS_THERE = frozenset({"none", "host", "bridge", "podman", "docker_gwbridge"
 def images(
     listed: Iterable[Entry],
     layers: Mapping[str, tuple[ImageLayer, ...]],
+    built: Set[str],
     used: Sequence[ContainerUse],
 ) -> tuple[DiskImage, ...]:
     """All images, from `/images/json?all=1`.
@@ -38,6 +39,7 @@ def images(
     Args:
         listed: entries of the list.
         layers: by image id, of those that could be looked into.
+        built: ids of those whose newest step only a builder makes.
         used: what containers need.
     """
     entries_by_id = {full_id(entry.get("Id")): entry for entry in listed if entry.get("Id")}
@@ -59,6 +61,7 @@ def images(
                 labels=_labels(entry.get("Labels")),
                 used_by=users_of_image(image_id, (*tags, *digests), used),
                 is_intermediate=not tags and not digests and image_id in parents,
+                is_built=image_id in built,
             )
         )
     return _counted_as_shared(found)

@@ -43,11 +43,13 @@ class ImageBuild:
         digests: of the layers, lowest first.
         steps: of its history, oldest first.
         size_bytes: of the whole image; None where not told.
+        is_built: its newest step is one that only a builder makes.
     """
 
     digests: tuple[str, ...] = ()
     steps: tuple[HistoryStep, ...] = ()
     size_bytes: int | None = None
+    is_built: bool = False
 
     @property
     def tells_all(self) -> bool:
@@ -62,6 +64,17 @@ class ImageBuild:
 def step_from_history(created_by: str, size_bytes: int) -> HistoryStep:
     """A step from an entry of `/images/{id}/history`."""
     return HistoryStep(size_bytes, size_bytes == 0 and _METADATA.match(created_by) is not None)
+
+
+def is_builders(created_by: str, comment: str) -> bool:
+    """Whether a step of `/images/{id}/history` is one that only a builder makes.
+
+    The classic builder marks what runs nothing with "#(nop)", BuildKit comments each of its steps with
+    "buildkit.dockerfile.v0". A RUN of the classic builder can't be told from `docker commit` of a container
+    whose command was a line for the shell (moby, `builder/dockerfile/dispatchers.go` and `daemon/commit.go`,
+    where the step is the container's command).
+    """
+    return comment.startswith("buildkit.") or created_by.startswith("/bin/sh -c #(nop) ")
 
 
 def chain_ids(digests: Sequence[str]) -> tuple[str, ...]:

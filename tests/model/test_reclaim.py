@@ -112,6 +112,7 @@ class TestImages:
                 image("old", ("o", 1), tags=()),
                 image("built", ("b", 1)),
                 image("pulled", ("p", 1), digests=("pulled@sha256:1",)),
+                image("podman", ("q", 1), digests=("localhost/podman@sha256:1",)),
             )
         )
         items = made(facts)
@@ -119,6 +120,7 @@ class TestImages:
         assert (old.safety, old.loses) == (Safety.SAFE, ())
         assert items["built:1"].safety is Safety.CHECK
         assert "no registry has it" in items["built:1"].loses[1]
+        assert "no registry has it" in items["podman:1"].loses[1]
         assert items["pulled:1"].loses == (
             "the only tag of it: pulled:1",
             "it has to be pulled again, if its registry still has it",

@@ -141,9 +141,18 @@ def test_what_may_not_go_is_not_asked_for(desk: Desk) -> None:
     assert (report.outcomes[0].state, report.outcomes[0].reason) == (OutcomeState.NOT_BEGUN, "protected")
 
 
-def test_what_went_along_with_another_counts_as_removed(desk: Desk) -> None:
-    first, second = item("first", DiskKind.BUILD_CACHE), item("second", DiskKind.BUILD_CACHE)
-    desk.reclaiming.reclaimed["first"] = Reclaimed(10, (second.id,))
+@pytest.mark.parametrize(
+    ("kind", "reclaimed"),
+    [
+        (DiskKind.BUILD_CACHE, lambda second: Reclaimed(10, (second,))),
+        (DiskKind.IMAGE, lambda second: Reclaimed(parts=("a layer", second))),
+    ],
+)
+def test_what_went_along_with_another_counts_as_removed(
+    desk: Desk, kind: DiskKind, reclaimed: Callable[[str], Reclaimed]
+) -> None:
+    first, second = item("first", kind), item("second", kind)
+    desk.reclaiming.reclaimed["first"] = reclaimed(second.id)
     desk.reclaiming.failures["second"] = ItemGone("Gone")
     report = desk.carry_out(first, second)
     assert outcome_words(report.outcomes) == {"first": "removed", "second": "removed"}

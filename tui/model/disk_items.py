@@ -143,10 +143,13 @@ class Reclaimed:
     Attributes:
         freed_bytes: None where it does not say.
         also_removed: ids that went along without being named, as reported; each is told to the user.
+        parts: ids of what it consisted of: layers, and with an engine that keeps no nameless steps without
+            an image (Podman, whose `noprune` does nothing) those, too; told where they were to go anyway.
     """
 
     freed_bytes: int | None = None
     also_removed: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

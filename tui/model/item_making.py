@@ -15,6 +15,9 @@ from tui.model.who import who
 #: Why a step of a build stays, unless all that stands on it goes too.
 STANDS = "another image stands on it"
 
+# Podman's registry of all that was built on the machine (docs.podman.io, podman-build: "localhost/…").
+_MADE_HERE = "localhost/"
+
 
 class Making:
     """One pass over the facts."""
@@ -255,6 +258,6 @@ def _image_losses(image: DiskImage) -> tuple[str, ...]:
     what = f"the only tag of it: {image.tags[0]}" if len(image.tags) == 1 else f"its {len(image.tags)} tags: "
     if len(image.tags) > 1:
         what += ", ".join(image.tags)
-    if image.digests:
+    if any(not each.startswith(_MADE_HERE) for each in image.digests):
         return (what, "it has to be pulled again, if its registry still has it")
     return (what, "it was built here: no registry has it as far as the engine knows")

@@ -181,7 +181,7 @@ class _Carrying:
         except Exception as error:
             diagnostics.record_exception("reclaim", error)
             outcome = ItemOutcome(item, OutcomeState.UNKNOWN, unexpected(error).one_line())
-        for each in outcome.reclaimed.also_removed:
+        for each in (*outcome.reclaimed.also_removed, *outcome.reclaimed.parts):
             self._went_along[item.kind, each] = item.name
         done = outcome.state is OutcomeState.REMOVED
         words = "done" if done and not outcome.reason else outcome.reason or outcome.state.value

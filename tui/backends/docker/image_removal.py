@@ -43,12 +43,14 @@ class _Taken:
         tags: can be put back.
         digests: can't: only a registry gives them.
         also: what went that was not listed.
+        parts: what went as a part of it.
         lost_at: by `time.monotonic()`, when the way to the engine was lost.
     """
 
     tags: list[str] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
     also: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
     lost_at: float = 0.0
 
 
@@ -118,7 +120,7 @@ class ImageRemoval:
             with self._lock:
                 self._left[item.id] = taken
             raise
-        return Reclaimed(also_removed=tuple(taken.also))
+        return Reclaimed(also_removed=tuple(taken.also), parts=tuple(taken.parts))
 
     def is_there(self, item: DiskItem) -> bool:
         """See `Reclaiming.is_there`. Tags that were taken when the engine was lost are put back on it."""
@@ -218,6 +220,7 @@ class ImageRemoval:
         if deleted and deleted[0] != item.id:
             # an image comes before its layers: a tag pointed at another one by then
             taken.also.append(deleted[0])
+        taken.parts += deleted[1:]
         return item.id in deleted
 
     def _refused(self, item: DiskItem, refusal: EngineRefused, taken: _Taken) -> ReclaimError:

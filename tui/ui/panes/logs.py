@@ -240,6 +240,11 @@ class LogsPane(Pane):
             return
         self.query_one(".pane-title", LineBar).show(log_words.title_left(self), log_words.title_right(self))
         notice = log_words.notice(self)
+        if not notice and self.view.is_empty:
+            # It is being opened, a moment for each row that the cursor passes: lines or notice stay in their
+            # place, blank, as every change of place lays out the whole screen anew.
+            self.show_notice("")
+            return
         self.set_class(bool(notice), "-empty")
         if notice:
             self.show_notice(notice)

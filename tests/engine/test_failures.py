@@ -181,9 +181,9 @@ def stale_seconds(desk: Desk) -> int:
 
 async def is_stale(desk: Desk, title: str, hint: str, seconds: float = 30.0) -> None:
     """The banner says what is wrong and what to do; rows, badge and banner say how old they are."""
+    # one after the other: each is drawn when it is its turn
     await desk.wait(lambda: title in desk.text() and stale_seconds(desk) >= 0, f"{title} is said", seconds)
-    assert hint in desk.text()
-    assert "data is" in desk.text()
+    await desk.wait(lambda: hint in desk.text() and "data is" in desk.text(), "what to do is said", seconds)
     assert {row.tone for row in desk.pane.table.rows} == {"stale"}
 
 

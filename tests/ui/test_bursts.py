@@ -49,7 +49,7 @@ async def test_a_turn_that_fails_keeps_no_other_from_its_news(monkeypatch: pytes
 async def test_the_same_notice_again_is_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     async with desk() as made:
         said: list[object] = []
-        monkeypatch.setattr(Static, "update", lambda self, text: said.append(text))
+        monkeypatch.setattr(Static, "update", lambda self, text, **_: said.append(text))
         for text in ("one", "one", "two", "one"):
             made.pane.show_notice(text)
         assert said == ["one", "two", "one"]

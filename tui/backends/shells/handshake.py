@@ -113,6 +113,9 @@ def _try(
         ready = f"envtui-ready-{mark}".encode()
         _read_until(channel, taken, re.compile(re.escape(ready) + rb"\r?\n"), seconds)
         if not given.take():
+            # our script runs, and finds its input at the end: it removes its folder, and ends
+            while channel.read() is not None:
+                pass
             return None
         channel.send(text)
         channel.send_end()

@@ -494,10 +494,10 @@ class TestJob:
             backend.end(job, ChangeState.DONE)
             await at.until(lambda: "● done" in state(at))
             await at.until(lambda: f"Install numpy into vision in {BOX}: done" in titles(at))
-            log = at.monitor.store.value(COMMANDS) or ()
-            assert [each.command for each in log] == [
-                f"docker exec {BOX} /opt/conda/bin/conda install -p /opt/conda/envs/vision"
-            ]
+            line = f"docker exec {BOX} /opt/conda/bin/conda install -p /opt/conda/envs/vision"
+            await at.until(
+                lambda: [each.command for each in at.monitor.store.value(COMMANDS) or ()] == [line]
+            )
 
     async def test_it_follows_the_end_unless_somebody_reads_further_up(self) -> None:
         async with changing() as (at, backend):
